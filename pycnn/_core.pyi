@@ -94,8 +94,11 @@ def folded_norm(
     eps: float,
 ) -> tuple[FloatArray, FloatArray, FloatArray]: ...
 def same_bytes(a: AnyArray, b: AnyArray) -> bool: ...
+def linear_weight_factors(
+    dy: FloatArray, x: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]: ...
 def sgd_steps(
-    entries: list[tuple[FloatArray, FloatArray, FloatArray | None]],
+    entries: list[tuple[FloatArray, FloatArray | tuple[FloatArray, FloatArray], FloatArray | None]],
     lr: float,
     momentum: float,
     dampening: float,
@@ -104,7 +107,9 @@ def sgd_steps(
     first: bool,
 ) -> None: ...
 def adam_steps(
-    entries: list[tuple[FloatArray, FloatArray, FloatArray, FloatArray]],
+    entries: list[
+        tuple[FloatArray, FloatArray | tuple[FloatArray, FloatArray], FloatArray, FloatArray]
+    ],
     step: int,
     lr: float,
     betas: tuple[float, float],

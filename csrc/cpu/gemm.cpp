@@ -80,13 +80,6 @@ int64_t packed_places(const KernelTable& table, int64_t depth, int64_t columns, 
     return v;
 }
 
-namespace {
-
-// The depth of a panel of a B that lies row by row. The 256 KiB of a panel then hold 512 columns: each row is read in a run of
-// 2 KiB before the next one, which lies a page or more away.
-constexpr int64_t kShallowBlock = 128;
-
-// Tiles of A for one depth block.
 void pack_a(const Tiles& tiles, const MatrixA& a, int64_t k0, int64_t depth, float* packed) {
     for (int64_t t = 0; t < tiles.count; ++t)
         for (int64_t k = k0; k < k0 + depth; ++k)
@@ -94,7 +87,6 @@ void pack_a(const Tiles& tiles, const MatrixA& a, int64_t k0, int64_t depth, flo
                 *packed++ = a.data[i * a.row_stride + k * a.depth_stride];
 }
 
-// Rows [k0, k0 + depth) and columns [j0, j0 + columns) of B into the packed layout; the last tile's missing columns become zeros.
 void pack_b(const KernelTable& table, const MatrixB& b, int64_t k0, int64_t depth, int64_t j0, int64_t columns, float* packed) {
     const int64_t width = table.nr;
     if (columns % width) std::fill_n(packed + columns / width * width * depth, depth * width, 0.0f);
@@ -110,6 +102,8 @@ void pack_b(const KernelTable& table, const MatrixB& b, int64_t k0, int64_t dept
             std::memcpy(packed + j * depth + k * width, b.data + (k0 + k) * b.pitch + j0 + j,
                         std::min(width, columns - j) * sizeof(float));
 }
+
+namespace {
 
 // So few tiles of rows of C are added up without packing B: reading it, from L3 or memory, takes as long as their products, and packing it
 // half as long again. On a core, a product with 2048 x 9216 weights takes 10 ms for 16 rows with AVX-512, and 13.5 ms when they are packed.

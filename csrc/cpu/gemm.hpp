@@ -64,6 +64,15 @@ struct MatrixB {
     int64_t pitch;  // floats from one row in memory to the next
     bool transposed;
 };
+// The depth of a panel of a B that lies row by row. The 256 KiB of a panel then hold 512 columns: each row is read in a run of
+// 2 KiB before the next one, which lies a page or more away.
+constexpr int64_t kShallowBlock = 128;
+
+// Tiles of A for one depth block.
+void pack_a(const Tiles& tiles, const MatrixA& a, int64_t k0, int64_t depth, float* packed);
+// Rows [k0, k0 + depth) and columns [j0, j0 + columns) of B into the packed layout; the last tile's missing columns become zeros.
+void pack_b(const KernelTable& table, const MatrixB& b, int64_t k0, int64_t depth, int64_t j0, int64_t columns, float* packed);
+
 void gemm(int64_t M, int64_t N, int64_t K, const MatrixA& a, const MatrixB& b, float* c, bool accumulate);
 
 // C (M x N, row-major) += A B^T: A (M x K) and B (N x K) row-major, so both are contiguous along the sum.

@@ -7,6 +7,7 @@
 #include "core/sum_block.hpp"
 #include "cpu/dispatch.hpp"
 #include "cpu/gemm.hpp"
+#include "cpu/linear_backward_bias.hpp"
 #include "ops/activation.hpp"
 
 namespace pycnn {
@@ -61,9 +62,13 @@ void linear_backward_input(const LinearShape& s, const float* dy, const float* w
     gemm(s.N, s.inputs, s.outputs, {dy, s.outputs, 1}, {w, s.inputs, false}, dx, false);
 }
 
-void linear_backward_weight(const LinearShape& s, const float* dy, const float* x, float* dw, float* db) {
+void linear_backward_bias(const LinearShape& s, const float* dy, float* db) {
     parallel_ranges(s.outputs, kTaskColumns, static_cast<double>(s.N),
                     [&](int64_t begin, int64_t end) { add_all_rows(s.N, s.outputs, end - begin, dy + begin, db + begin); });
+}
+
+void linear_backward_weight(const LinearShape& s, const float* dy, const float* x, float* dw, float* db) {
+    linear_backward_bias(s, dy, db);
     if (s.N == 0) {
         std::fill_n(dw, s.outputs * s.inputs, 0.0f);
         return;

@@ -12,7 +12,8 @@ from pycnn.distributed.device_sum import device_sum
 from pycnn.distributed.rows import sum_of_rows
 from pycnn.distributed.sums import allreduce, tree_sum
 from pycnn.distributed.tail import Tail, fill, read
-from pycnn.layers.parameter import Array, Parameter, SparseRows, gradient_values
+from pycnn.layers.parameter import Array, Parameter, gradient_values
+from pycnn.layers.sparse_rows import SparseRows
 
 
 class DeviceGradients:

@@ -12,7 +12,8 @@ from pycnn.distributed.home import Home, aligned_zeros, room
 from pycnn.distributed.rows import sum_of_rows
 from pycnn.distributed.sums import allreduce, tree_sum
 from pycnn.distributed.tail import Tail, fill, read
-from pycnn.layers.parameter import Array, Parameter, SparseRows
+from pycnn.layers.parameter import Array, Parameter
+from pycnn.layers.sparse_rows import SparseRows
 
 
 class FlatGradients:

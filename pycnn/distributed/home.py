@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pycnn.layers.parameter import Array, Gradient, Parameter, SparseRows
+from pycnn.layers.parameter import Array, Gradient, Parameter
+from pycnn.layers.sparse_rows import SparseRows
 
 # Gradients begin at cache lines of 64 bytes, where ops are fastest.
 ALIGNMENT = 16

@@ -6,7 +6,8 @@ import numpy as np
 
 from pycnn.devices import device_of, move, on_cpu
 from pycnn.distributed.channel import Channel
-from pycnn.layers.parameter import Array, Parameter, SparseRows
+from pycnn.layers.parameter import Array, Parameter
+from pycnn.layers.sparse_rows import SparseRows
 
 
 def sum_of_rows(channel: Channel, parameter: Parameter) -> SparseRows:

@@ -87,7 +87,7 @@ from pycnn.layers.pad import (
     ZeroPad2d,
 )
 from pycnn.layers.parallel import Parallel
-from pycnn.layers.parameter import Buffer, Parameter, SparseRows
+from pycnn.layers.parameter import Buffer, Parameter
 from pycnn.layers.pool import AvgPool2d, MaxPool2d
 from pycnn.layers.pool1d import AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, MaxPool1d
 from pycnn.layers.prelu import PReLU
@@ -99,6 +99,7 @@ from pycnn.layers.resize import Upsample, UpsamplingBilinear2d, UpsamplingNeares
 from pycnn.layers.s_layer import SLayer
 from pycnn.layers.sequential import Sequential
 from pycnn.layers.softmax import LogSoftmax, Softmax
+from pycnn.layers.sparse_rows import SparseRows
 from pycnn.layers.subsampling import Subsampling
 from pycnn.layers.unpool import MaxUnpool2d
 

@@ -11,7 +11,8 @@ from pycnn._arguments import flag, fraction, seeds
 from pycnn.devices import device_of, move, on_cpu
 from pycnn.layers.module import Module
 from pycnn.layers.ones import ones
-from pycnn.layers.parameter import FLOAT, Array, Shape, check_contiguous, check_kind
+from pycnn.layers.parameter import Array, Shape, check_contiguous
+from pycnn.layers.sparse_rows import FLOAT, check_kind
 from pycnn.layers.spread import spread_here
 
 

@@ -15,7 +15,8 @@ from pycnn.autograd import Tensor
 from pycnn.backends.recording import after_here
 from pycnn.backends.rows import table_gradient
 from pycnn.layers.module import Module
-from pycnn.layers.parameter import Array, Buffer, Parameter, SparseRows
+from pycnn.layers.parameter import Array, Buffer, Parameter
+from pycnn.layers.sparse_rows import SparseRows
 
 # In an architecture: whether the table is a buffer.
 FROZEN = "frozen"

@@ -12,6 +12,7 @@ from pycnn import backends, init, ops
 from pycnn._arguments import flag, integer, placement
 from pycnn.autograd import Tensor
 from pycnn.autograd.fused import affine
+from pycnn.layers.factored_gradient import is_put_off, put_off
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import (
     Array,
@@ -153,8 +154,13 @@ class Linear(Module):
         if not self.weight.requires_grad:
             add_bias_gradient(self.bias, dy)
             return
-        dw, db = ops.linear_backward_weight(dy, x, out=places(self.weight, self.bias))
-        self.weight.accumulate(dw)
+        weight = self.weight
+        if is_put_off(weight.array.size, dy, x) and weight.home is None:
+            factored, db = put_off(dy, x)
+            weight.accumulate_factored(factored)
+        else:
+            dw, db = ops.linear_backward_weight(dy, x, out=places(weight, self.bias))
+            weight.accumulate(dw)
         if self.bias is not None:
             self.bias.accumulate(db)
 

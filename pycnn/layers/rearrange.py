@@ -8,7 +8,8 @@ from abc import abstractmethod
 from pycnn import backends
 from pycnn._arguments import integer
 from pycnn.layers.module import Module
-from pycnn.layers.parameter import FLOAT, Array, Shape, check_contiguous, check_kind
+from pycnn.layers.parameter import Array, Shape, check_contiguous
+from pycnn.layers.sparse_rows import FLOAT, check_kind
 
 
 class _Rearranged(Module):

@@ -9,7 +9,8 @@ from typing import Any
 
 from pycnn._arguments import LARGEST, integer, written
 from pycnn.layers.module import Module
-from pycnn.layers.parameter import Array, Shape, check_contiguous, check_kind
+from pycnn.layers.parameter import Array, Shape, check_contiguous
+from pycnn.layers.sparse_rows import check_kind
 
 
 class _View(Module):

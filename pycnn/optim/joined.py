@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pycnn.backends.joined_steps import are_joined
+from pycnn.layers.factored_gradient import FactoredGradient, kept_gradient
 from pycnn.layers.parameter import Parameter
 from pycnn.optim.groups import Group
 from pycnn.optim.loaded_state import State
@@ -21,7 +22,8 @@ Arrays = tuple[Any, ...]
 class JoinedOptimizer(Optimizer):
     """An optimizer whose step on the CPU is one call for all parameters of a group.
 
-    The bits are those of a call for each parameter. A parameter on a device, and a gradient with
+    The bits are those of a call for each parameter. A gradient that has been put off
+    (`FactoredGradient`) is computed on the way. A parameter on a device, and a gradient with
     few rows, has a call of its own, and so have all where a class defines `update` alone.
     """
 
@@ -32,6 +34,11 @@ class JoinedOptimizer(Optimizer):
         super().__init_subclass__(**options)
         if "update" in vars(cls):
             cls._joins = "update_all" in vars(cls)
+
+    @property
+    def takes_factored(self) -> bool:  # type: ignore[override]
+        """Whether gradients that have been put off are computed by the call for all parameters."""
+        return self._joins and are_joined()
 
     def step(self) -> None:
         """Update every parameter that has a gradient and requires one; see `Optimizer.step`.
@@ -65,13 +72,15 @@ class JoinedOptimizer(Optimizer):
         """
         are_all = True
         calls: dict[tuple[int, Any], _Call] = {}
-        joins = self._joins and are_joined()
+        joins = self.takes_factored
         for group, parameter, state in self._entries():
-            gradient = parameter.gradient
+            gradient = kept_gradient(parameter)
             if gradient is None or not parameter.requires_grad:
                 continue
             data = parameter.array
-            if not (joins and isinstance(gradient, np.ndarray) and isinstance(data, np.ndarray)):
+            if joins and type(gradient) is FactoredGradient:
+                gradient = gradient.factors
+            elif not (joins and isinstance(gradient, np.ndarray) and isinstance(data, np.ndarray)):
                 are_all = False
                 self._update_one(group, parameter, state)
                 continue

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from pycnn import backends, ops
 from pycnn._arguments import choice, factor, flag, fraction, integer, positive, real
-from pycnn.layers.parameter import Array, Parameter, SparseRows
+from pycnn.layers.parameter import Array, Parameter
+from pycnn.layers.sparse_rows import SparseRows
 from pycnn.optim.domain import eps_beside_root, pair_of_fractions
 from pycnn.optim.groups import Group, Params, Setting
 from pycnn.optim.loaded_state import State

@@ -13,7 +13,8 @@ from pycnn import backends, devices, ops
 from pycnn._arguments import factor, flag
 from pycnn._overlap import overlapping
 from pycnn.backends.recording import unrecorded
-from pycnn.layers.parameter import Array, Parameter, SparseRows, forget_gradient
+from pycnn.layers.parameter import Array, Parameter, forget_gradient
+from pycnn.layers.sparse_rows import SparseRows
 from pycnn.optim.groups import Group, Params, groups_of, parts_of
 from pycnn.optim.loaded_state import State, checked_state, taken_apart
 
@@ -63,6 +64,8 @@ class Optimizer(ABC):
     capturable: ClassVar[bool] = True
     # Entries of the state that stay when a setting no longer calls for them.
     optional: ClassVar[Set[str]] = frozenset()
+    # Whether `step` updates from a gradient that has been put off, without computing it first.
+    takes_factored: bool = False
     # Entries of the state that are means of squares.
     squares: ClassVar[Set[str]] = {"exp_avg_sq", "square_avg", "acc_delta"}
 
@@ -164,10 +167,12 @@ class Optimizer(ABC):
         new = dict(state)
         if not state or not self.needed(parameter, group) <= state.keys():
             new = {**self.start(parameter, group), **state}
-        if isinstance(parameter.gradient, SparseRows):
-            self._update_rows(parameter.array, parameter.gradient, new, group, not state)
+        gradient = parameter.gradient
+        assert gradient is not None
+        if isinstance(gradient, SparseRows):
+            self._update_rows(parameter.array, gradient, new, group, not state)
         else:
-            self.update(parameter.array, parameter.gradient, new, group, not state)
+            self.update(parameter.array, gradient, new, group, not state)
         state.update(new)  # only now: a failed step changes no state
         parameter.changed()
 

@@ -14,7 +14,9 @@ from pycnn.autograd import Tensor
 from pycnn.autograd.tracked import plain
 from pycnn.backends.cpu import same_bytes
 from pycnn.backends.recording import Recorded, recording
-from pycnn.layers.parameter import Array, SparseRows
+from pycnn.layers.factored_gradient import FactoredGradient, keep_gradient, kept_gradient
+from pycnn.layers.parameter import Array
+from pycnn.layers.sparse_rows import SparseRows
 from pycnn.optim import Optimizer
 from pycnn.training.recorded_update import RecordedUpdate, can_be_recorded
 
@@ -77,12 +79,16 @@ class Plan:
         self._passes, self._renewals = len(ops.steps), self.recorded.renewals
         self.update: RecordedUpdate | None = None
         self._updates = 0  # that have been recorded
+        kept = [kept_gradient(parameter) for parameter in parameters]
         # Gradients with few rows are made anew after each repetition.
-        self.gradients = [
-            (one, None if isinstance(one.gradient, SparseRows) else one.gradient)
-            for one in parameters
+        kept = [None if isinstance(grad, SparseRows) else grad for grad in kept]
+        self.gradients = list(zip(parameters, kept, strict=True))
+        self._own = [
+            array
+            for grad in kept
+            if grad is not None
+            for array in (grad.factors if type(grad) is FactoredGradient else (grad,))
         ]
-        self._own = [grad for _, grad in self.gradients if grad is not None]
         self.refusal = ops.refusal or self._strange() or self._differing()
 
     @property
@@ -118,20 +124,27 @@ class Plan:
 
     def take_update(self, optimizer: Optimizer) -> None:
         """Take the optimizer's step, and repeat it from now on, if it can be repeated."""
-        own = all([parameter.gradient is grad for parameter, grad in self.gradients])
+        own = all([kept_gradient(parameter) is grad for parameter, grad in self.gradients])
         if own and self.update is not None and self.update.holds():
             self.update.replay()
-        elif own and self._updates < MOST_UPDATES and can_be_recorded(optimizer):
+        elif own and self._updates < MOST_UPDATES and self._can_record(optimizer):
             self._updates += 1
             self.update = RecordedUpdate(self.recorded, optimizer)
         else:
             optimizer.step()
 
+    def _can_record(self, optimizer: Optimizer) -> bool:
+        """Whether a step of the optimizer is ops alone, with the gradients as they are kept."""
+        put_off = any(type(grad) is FactoredGradient for _, grad in self.gradients)
+        return can_be_recorded(optimizer) and (optimizer.takes_factored or not put_off)
+
     @property
     def is_held(self) -> bool:
         """Whether somebody keeps a gradient of the last step, which a replay would overwrite."""
-        counts = _counts(self._own)
-        known = [1 + (p.gradient is grad) for p, grad in self.gradients if grad is not None]
+        # Nobody else gets the factors of one that is put off.
+        own = [pair for pair in self.gradients if isinstance(pair[1], np.ndarray)]
+        counts = _counts([grad for _, grad in own])
+        known = [2 + (kept_gradient(p) is grad) for p, grad in own]
         return any(count > own for count, own in zip(counts, known, strict=True))
 
     def replay(self, x: Array, y: Array) -> float:
@@ -142,7 +155,7 @@ class Plan:
         recorded.renew(0, self._renewals)
         self.loss = recorded.ops.run(0, self._passes)
         for parameter, gradient in self.gradients:
-            parameter.gradient = gradient
+            keep_gradient(parameter, gradient)
         for call in recorded.after:
             call()
         return self.loss

@@ -16,7 +16,8 @@ from pycnn.distributed.home import Home, aligned_zeros, room
 from pycnn.distributed.mpi import DistributedError
 from pycnn.distributed.rows import merged
 from pycnn.distributed.sums import add_up
-from pycnn.layers.parameter import Array, Parameter, SparseRows
+from pycnn.layers.parameter import Array, Parameter
+from pycnn.layers.sparse_rows import SparseRows
 
 
 @given(st.integers(1, 12), st.integers(0, 5))

@@ -10,7 +10,7 @@ import pytest
 
 import pycnn as nn
 from pycnn import _core
-from pycnn.layers.parameter import SparseRows
+from pycnn.layers.sparse_rows import SparseRows
 from pycnn.optim.optimizer import Optimizer
 
 # Sizes around the lanes of a vector, and around the 16,384 numbers of a task.

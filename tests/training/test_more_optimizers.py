@@ -12,7 +12,7 @@ from support.small_training import blobs, pairs, small_net, snapshot
 
 from pycnn.devices import move, on_cpu
 from pycnn.layers import Parameter
-from pycnn.layers.parameter import SparseRows
+from pycnn.layers.sparse_rows import SparseRows
 from pycnn.losses import CrossEntropyLoss
 from pycnn.optim import Adagrad, AdamW, Lion, Muon, NAdam, Optimizer
 from pycnn.training import CapturedStep, fit

@@ -17,7 +17,7 @@ from support.annotations import Options
 
 from pycnn import ops, reference
 from pycnn.layers import Parameter
-from pycnn.layers.parameter import SparseRows
+from pycnn.layers.sparse_rows import SparseRows
 from pycnn.optim import Adadelta, Adam, AdamW, RMSprop
 
 Floats = npt.NDArray[np.float32]
