@@ -6,8 +6,9 @@
 
 namespace pycnn {
 
-const WinogradKernels& winograd_of(const ConvShape& s) {
+const WinogradKernels& winograd_of(ConvPass pass, const ConvShape& s) {
     const KernelTable& table = kernels();
+    if (s.stride.h == 2) return pass == ConvPass::backward_input ? table.winograd_strided_input : table.winograd_strided;
     return s.R == 3 ? table.winograd_3x3 : table.winograd_5x5;
 }
 
@@ -26,7 +27,7 @@ constexpr double kLeastGain = 1.25;
 // The tiles of forward or backward-input.
 StripGrid grid_of(ConvPass pass, const ConvShape& s) {
     const bool input = pass == ConvPass::backward_input;
-    return {s.N, input ? s.H : s.P, input ? s.W : s.Q, winograd_of(s).tile, kWinogradTaskTiles};
+    return {s.N, input ? s.H : s.P, input ? s.W : s.Q, winograd_of(pass, s).tile, kWinogradTaskTiles};
 }
 
 bool has_few_tiles(const ConvShape& s, const StripGrid& grid) { return s.groups * winograd_tasks(grid) < kLeastTasks; }
@@ -41,6 +42,16 @@ std::vector<int64_t> correlate_in_tiles(ConvPass pass, const ConvShape& s, const
     return goes_by_outputs(pass, s) ? correlate_few_tiles(p) : correlate_many_tiles(p);
 }
 
+// Where the tiles of dx begin along an axis, and the zeros that they see before dy. With stride 1 tap r of the flipped filter is tap
+// R - 1 - r, and reaches h + pad - (R - 1 - r) from h. With stride 2 a tile begins with a row of the middle tap, where h + pad is odd, so
+// with even padding one row before the first, and it reads dy from (h + pad - 1) / 2 on.
+struct InputAxis {
+    int64_t before, pad;
+
+    InputAxis(int64_t stride, int64_t taps, int64_t padding)
+        : before(stride == 2 && padding % 2 == 0 ? 1 : 0), pad(stride == 2 ? (before + 1 - padding) / 2 : taps - 1 - padding) {}
+};
+
 ConvShape one_image(ConvShape s) {
     s.N = 1;
     return s;
@@ -49,17 +60,20 @@ ConvShape one_image(ConvShape s) {
 }  // namespace
 
 bool takes_winograd(ConvPass, const ConvShape& s) {
-    return (s.R == 3 || s.R == 5) && s.S == s.R && s.stride.h == 1 && s.stride.w == 1 && s.dilation.h == 1 && s.dilation.w == 1;
+    const bool unit = s.stride.h == 1 && s.stride.w == 1, half = s.stride.h == 2 && s.stride.w == 2;
+    return s.S == s.R && ((unit && (s.R == 3 || s.R == 5)) || (half && s.R == 3)) && s.dilation.h == 1 && s.dilation.w == 1;
 }
 
 bool suits_winograd(ConvPass pass, const ConvShape& s) {
     const bool input = pass == ConvPass::backward_input;
     const StripGrid grid = grid_of(pass, s);
     if (pass != ConvPass::backward_weight && has_few_tiles(s, grid) && !goes_by_outputs(pass, s)) return false;
-    const double tiles = static_cast<double>(grid.tiles()), pixels = static_cast<double>(s.N) * (input ? s.H * s.W : s.P * s.Q);
+    const double tiles = static_cast<double>(grid.tiles()),
+                 pixels = static_cast<double>(s.N * (input ? s.H * s.W / (s.stride.h * s.stride.w) : s.P * s.Q));
     const double inputs = static_cast<double>(s.group_inputs()), outputs = static_cast<double>(s.group_outputs());
     const double taps = static_cast<double>(s.R * s.S);
-    const double cost = (tiles + kFilterTiles) * kWinogradPositions * inputs * outputs + tiles * kTileCost * (inputs + outputs);
+    const double cost = (tiles + kFilterTiles) * static_cast<double>(winograd_of(pass, s).u_positions) * inputs * outputs +
+                        tiles * kTileCost * (inputs + outputs);
     return cost * kLeastGain < pixels * taps * inputs * outputs;
 }
 
@@ -67,7 +81,7 @@ bool suits_winograd(ConvPass pass, const ConvShape& s) {
 void conv2d_winograd(const ConvShape& s, const float* x, const float* w, const float* b, float* y) {
     const int64_t taps = s.R * s.S, filter = s.group_inputs() * taps;
     const std::vector<int64_t> wrong = correlate_in_tiles(ConvPass::forward, s,
-                                                          {.winograd = winograd_of(s),
+                                                          {.winograd = winograd_of(ConvPass::forward, s),
                                                            .images = s.N,
                                                            .groups = s.groups,
                                                            .inputs = s.group_inputs(),
@@ -89,12 +103,12 @@ void conv2d_winograd(const ConvShape& s, const float* x, const float* w, const f
     for (int64_t n : wrong) conv2d_gemm(one_image(s), x + n * s.C * s.H * s.W, w, b, y + n * s.K * s.P * s.Q);
 }
 
-// dx[c] = sum over k of the flipped w[k, c] * dy[k]: tap r of the flipped filter is tap R - 1 - r, and reaches
-// h + pad - (R - 1 - r) from h.
+// dx[c] = sum over k of the flipped w[k, c] * dy[k].
 void conv2d_winograd_backward_input(const ConvShape& s, const float* dy, const float* w, float* dx, const float* b) {
+    const InputAxis rows(s.stride.h, s.R, s.pad.top), columns(s.stride.w, s.S, s.pad.left);
     const int64_t taps = s.R * s.S, filter = s.group_inputs() * taps;
     const std::vector<int64_t> wrong = correlate_in_tiles(ConvPass::backward_input, s,
-                                                          {.winograd = winograd_of(s),
+                                                          {.winograd = winograd_of(ConvPass::backward_input, s),
                                                            .images = s.N,
                                                            .groups = s.groups,
                                                            .inputs = s.group_outputs(),
@@ -102,8 +116,8 @@ void conv2d_winograd_backward_input(const ConvShape& s, const float* dy, const f
                                                            .source = dy,
                                                            .height = s.P,
                                                            .width = s.Q,
-                                                           .pad_h = s.R - 1 - s.pad.top,
-                                                           .pad_w = s.S - 1 - s.pad.left,
+                                                           .pad_h = rows.pad,
+                                                           .pad_w = columns.pad,
                                                            .filters = w,
                                                            .group_stride = s.group_outputs() * filter,
                                                            .output_stride = taps,
@@ -112,7 +126,9 @@ void conv2d_winograd_backward_input(const ConvShape& s, const float* dy, const f
                                                            .bias = b,
                                                            .target = dx,
                                                            .out_height = s.H,
-                                                           .out_width = s.W});
+                                                           .out_width = s.W,
+                                                           .before_h = rows.before,
+                                                           .before_w = columns.before});
     for (int64_t n : wrong) conv2d_gemm_backward_input(one_image(s), dy + n * s.K * s.P * s.Q, w, dx + n * s.C * s.H * s.W, b);
 }
 

@@ -1,8 +1,9 @@
-// Backward-weight by Winograd's tiles: dU[position] (C x K) = sum over tiles of V (tile x C), transposed, times Z (tile x K),
+// Backward-weight by Winograd's tiles: at each position dU (C x K) = sum over tiles of V (tile x C), transposed, times Z (tile x K),
 // with V the transformed inputs and Z the transformed gradients. Tiles are taken a chunk at a time: first all threads transform
 // the chunk's strips, then each adds to its own positions and filters of dU, so that the order of the sums depends on the shape
 // alone.
 #include <algorithm>
+#include <span>
 #include <vector>
 
 #include "core/long_sum.hpp"
@@ -31,10 +32,11 @@ struct Plan {
     int64_t v_pitch, z_pitch, v_position, z_position;
     int64_t width, panels, u_pitch, u_position;  // of dU: [position][channel][filter]
 
-    Plan(const ConvShape& s, int64_t tile, int64_t lanes) : grid(s.N, s.P, s.Q, tile, kLongestStrip) {
+    Plan(const ConvShape& s, const WinogradKernels& winograd, int64_t lanes)
+        : grid(s.N, s.P, s.Q, winograd.tile, kLongestStrip) {
         v_pitch = channel_pitch(s.group_inputs());
         z_pitch = channel_pitch(s.group_outputs());
-        const int64_t tiles = kChunkFloats / (kWinogradPositions * (v_pitch + z_pitch));
+        const int64_t tiles = kChunkFloats / (winograd.v_positions * v_pitch + winograd.m_positions * z_pitch);
         chunk_strips = std::clamp<int64_t>(tiles / grid.longest(), 1, grid.strips());
         slots = chunk_strips * grid.longest();
         v_position = slots * v_pitch;
@@ -60,11 +62,19 @@ struct TileOffsets {
     }
 };
 
+// The position of the gradients that multiply the inputs of each position.
+std::vector<int64_t> gradients_of_filters(const WinogradKernels& winograd) {
+    std::vector<int64_t> positions(winograd.u_positions);
+    for (const WinogradProduct& product : std::span(winograd.products, winograd.product_count))
+        std::fill_n(positions.begin() + product.u, product.terms, product.m);
+    return positions;
+}
+
 // From dU of one group to its dw, [filter][channel][tap].
 void gather_weights(const KernelTable& table, const WinogradKernels& winograd, const ConvShape& s, const Plan& plan,
                     const float* u, float* dw) {
     const int64_t count = s.R * s.S, row = s.group_inputs() * count;
-    const double work = static_cast<double>(kWinogradPositions * plan.u_position) / static_cast<double>(s.group_inputs());
+    const double work = static_cast<double>(winograd.u_positions * plan.u_position) / static_cast<double>(s.group_inputs());
     parallel_ranges(s.group_inputs(), 4, work, [&](int64_t begin, int64_t end) {
         float taps[kMostWinogradTaps * kNRVectors * kMostLanes];
         for (int64_t c = begin; c < end; ++c)
@@ -79,20 +89,21 @@ void gather_weights(const KernelTable& table, const WinogradKernels& winograd, c
 // Returns whether every weight's gradient is finite; if not, all are to be computed another way.
 bool gradient_in_tiles(const ConvShape& s, const float* dy, const float* x, float* dw, float* db) {
     const KernelTable& table = kernels();
-    const WinogradKernels& winograd = winograd_of(s);
-    const Plan plan(s, winograd.tile, table.lanes);
+    const WinogradKernels& winograd = winograd_of(ConvPass::backward_weight, s);
+    const Plan plan(s, winograd, table.lanes);
     const StripGrid& grid = plan.grid;
     const int64_t inputs = s.group_inputs(), outputs = s.group_outputs(), longest = grid.longest();
     const int64_t v_vectors = ceil_div(inputs, table.lanes), z_vectors = ceil_div(outputs, table.lanes);
     const int64_t most_tasks = ceil_div(plan.chunk_strips, kTaskStrips);
-    const double chunk_work = static_cast<double>(plan.slots) * kWinogradPositions * inputs * outputs;
+    const double chunk_work = static_cast<double>(plan.slots) * winograd.u_positions * inputs * outputs;
     const int team = team_size(most_tasks, chunk_work);
-    const int64_t area = whole_lines(std::max(StripReader::area_floats(longest, kWinogradInput, winograd.tile, plan.v_pitch),
+    const int64_t area = whole_lines(std::max(StripReader::area_floats(longest, winograd.window, winograd.step, plan.v_pitch),
                                               StripReader::area_floats(longest, winograd.tile, winograd.tile, plan.z_pitch)));
-    const Workspace<float> areas(area * team), u(kWinogradPositions * plan.u_position);
-    const Workspace<float> v(kWinogradPositions * plan.v_position), z(kWinogradPositions * plan.z_position);
+    const Workspace<float> areas(area * team), u(winograd.u_positions * plan.u_position);
+    const Workspace<float> v(winograd.v_positions * plan.v_position), z(winograd.m_positions * plan.z_position);
     const Tiles rows(inputs, table.mr);
-    const int64_t u_size = kWinogradPositions * plan.u_position;
+    const int64_t u_size = winograd.u_positions * plan.u_position;
+    const std::vector<int64_t> z_positions = gradients_of_filters(winograd);
     const LongSumAreas totals(ceil_div(grid.strips(), plan.chunk_strips), u_size, 1);
 
     for (int64_t g = 0; g < s.groups; ++g) {
@@ -104,8 +115,8 @@ bool gradient_in_tiles(const ConvShape& s, const float* dy, const float* x, floa
             parallel_for(ceil_div(last - first, kTaskStrips), team, [&](int64_t task, int thread) {
                 const int64_t begin = first + task * kTaskStrips, end = std::min(begin + kTaskStrips, last);
                 float* pixels = areas.data() + area * thread;
-                const float* strip_rows[kWinogradInput];
-                StripReader image_reader(table, images, kWinogradInput, winograd.tile, plan.v_pitch, pixels);
+                const float* strip_rows[kMostWinogradInput];
+                StripReader image_reader(table, images, winograd.window, winograd.step, plan.v_pitch, pixels);
                 for (int64_t i = begin; i < end; ++i) {
                     image_reader.read(grid.strip(i), strip_rows);
                     winograd.input(grid.strip(i).tiles, v_vectors, plan.v_pitch, strip_rows,
@@ -120,14 +131,14 @@ bool gradient_in_tiles(const ConvShape& s, const float* dy, const float* x, floa
             });
             sums.expect();
             const TileOffsets offsets(plan, first, last);
-            const int64_t tasks = kWinogradPositions * plan.panels;
+            const int64_t tasks = winograd.u_positions * plan.panels;
             parallel_for(tasks, team_size(tasks, chunk_work), [&](int64_t task, int) {
                 const int64_t position = task / plan.panels, column = task % plan.panels * plan.width;
                 const int64_t vectors = ceil_div(std::min(plan.width, outputs - column), table.lanes);
                 for (int64_t t = 0; t < rows.count; ++t)
                     table.unpacked_gemm[rows.extent(t) - 1][vectors - 1](
                         static_cast<int64_t>(offsets.v.size()), v.data() + position * plan.v_position + rows.begin(t),
-                        offsets.v.data(), 1, z.data() + position * plan.z_position + column, offsets.z.data(),
+                        offsets.v.data(), 1, z.data() + z_positions[position] * plan.z_position + column, offsets.z.data(),
                         u.data() + position * plan.u_position + rows.begin(t) * plan.u_pitch + column, plan.u_pitch, nullptr,
                         first > 0);
             });
