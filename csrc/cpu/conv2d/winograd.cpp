@@ -21,9 +21,10 @@ constexpr int64_t kLeastTasks = 4;
 // 500 multiply-adds a channel; transforming a filter about as long as its products with 12 tiles. Measured gains are within a
 // fifth of this, or better. Less than a quarter is not worth the larger rounding error.
 //
-// With stride 2 a filter takes as long as 5 tiles. Forward and dx take 500 again, though more pixels meet 81 positions; dw, which puts all
-// of them into memory, takes 750. Of 160 shapes with 16 to 512 channels, planes of 7 to 56 and 1 to 32 images (AVX-512, one thread)
-// this chooses 57 for forward and dx, of which none loses and the mean gain is 1.30 and 1.53, and 37 for dw: mean 1.36, three lose up to a tenth.
+// With stride 2 a filter takes as long as 5 tiles. Forward and dx take 500 again, though more pixels meet 81 positions; dw, which puts
+// all of them into memory, takes 750. Of 188 shapes with 16 to 512 channels, planes of 7 to 56 and 1 to 32 images (AVX-512, one thread)
+// this chooses 57 for forward and dx, of which none loses: the mean gains are 1.30 and 1.53. Of 37 for dw, mean 1.36, three lose up to
+// a tenth.
 constexpr double kTileCost = 500, kStridedGradientCost = 750;
 constexpr double kFilterTiles = 12, kStridedFilterTiles = 5;
 constexpr double kLeastGain = 1.25;
