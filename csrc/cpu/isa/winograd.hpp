@@ -13,8 +13,6 @@
 // 105 pairs tried, none is more than 1 % better (3 x 3 taps: root mean square error 1.8 times that of plain sums, 4.0 with 1 and 2).
 #pragma once
 
-#include <array>
-
 #include "cpu/isa/simd.hpp"
 #include "cpu/kernel_table.hpp"
 
@@ -245,18 +243,23 @@ bool winograd_output(int64_t tiles, int64_t vectors, int64_t pitch, const float*
     return horizontal_sum(doubt) == 0.0f;
 }
 
+template <int Count>
+struct WinogradProducts {
+    WinogradProduct list[Count];
+};
+
 // With stride 1 a position of the results has one product.
 constexpr int kWinogradSide = WinogradInput::kOut;
 constexpr auto kWinogradProducts = [] {
-    std::array<WinogradProduct, kWinogradSide * kWinogradSide> products{};
-    for (int32_t i = 0; i < kWinogradSide * kWinogradSide; ++i) products[i] = {i, i, i, 1};
+    WinogradProducts<kWinogradSide * kWinogradSide> products{};
+    for (int32_t i = 0; i < kWinogradSide * kWinogradSide; ++i) products.list[i] = {i, i, i, 1};
     return products;
 }();
 
 // Tile + Taps - 1 = 6 inputs make a tile.
 template <int Tile, int Taps>
 constexpr WinogradKernels winograd_kernels() {
-    constexpr int64_t positions = kWinogradProducts.size();
+    constexpr int64_t positions = kWinogradSide * kWinogradSide;
     return {Tile,
             Taps,
             kWinogradSide,
@@ -264,7 +267,7 @@ constexpr WinogradKernels winograd_kernels() {
             positions,
             positions,
             positions,
-            kWinogradProducts.data(),
+            kWinogradProducts.list,
             positions,
             winograd_filter<WinogradFilter<Taps>>,
             winograd_filter_gradient<WinogradFilterGradient<Taps>>,

@@ -10,8 +10,6 @@
 // constants but 1/6 are exact.
 #pragma once
 
-#include <array>
-
 #include "cpu/isa/simd.hpp"
 #include "cpu/isa/winograd.hpp"
 #include "cpu/kernel_table.hpp"
@@ -151,21 +149,21 @@ constexpr int64_t tile_position<kStridedSide>(int i, int j) {
 
 // Forward: all elements of a point go into one sum.
 constexpr auto kStridedProducts = [] {
-    std::array<WinogradProduct, kPhasePoints * kPhasePoints> products{};
+    WinogradProducts<kPhasePoints * kPhasePoints> products{};
     for (int i = 0; i < kPhasePoints; ++i)
         for (int j = 0; j < kPhasePoints; ++j) {
             const auto first = static_cast<int32_t>(tile_position<kStridedSide>(i, j));
-            products[kPhasePoints * i + j] = {first, first, kPhasePoints * i + j, strided_phases(i) * strided_phases(j)};
+            products.list[kPhasePoints * i + j] = {first, first, kPhasePoints * i + j, strided_phases(i) * strided_phases(j)};
         }
     return products;
 }();
 
 // dx: each element of a point has a result of its own.
 constexpr auto kStridedInputProducts = [] {
-    std::array<WinogradProduct, kStridedSide * kStridedSide> products{};
+    WinogradProducts<kStridedSide * kStridedSide> products{};
     int next = 0;
-    for (const WinogradProduct& point : kStridedProducts)
-        for (int32_t i = 0; i < point.terms; ++i) products[next++] = {point.m, point.u + i, point.u + i, 1};
+    for (const WinogradProduct& point : kStridedProducts.list)
+        for (int32_t i = 0; i < point.terms; ++i) products.list[next++] = {point.m, point.u + i, point.u + i, 1};
     return products;
 }();
 
@@ -178,7 +176,7 @@ constexpr void fill_winograd_strided(KernelTable& table) {
                               elements,
                               elements,
                               points,
-                              kStridedProducts.data(),
+                              kStridedProducts.list,
                               points,
                               winograd_filter<StridedFilter>,
                               winograd_filter_gradient<StridedFilterGradient>,
@@ -192,7 +190,7 @@ constexpr void fill_winograd_strided(KernelTable& table) {
                                     points,
                                     elements,
                                     elements,
-                                    kStridedInputProducts.data(),
+                                    kStridedInputProducts.list,
                                     elements,
                                     winograd_filter<StridedFilter>,
                                     nullptr,
