@@ -208,14 +208,26 @@ struct PoolWindow {
 // Windows beyond both ends of a row that the backward pass of the common windows looks at.
 constexpr int64_t kPoolMargin = 2;
 
+// Products of transformed tiles: position m of the results is the sum over i < terms of position v + i of the inputs times position
+// u + i of the filters.
+struct WinogradProduct {
+    int32_t v, u, m, terms;
+};
+constexpr int64_t kMostWinogradTerms = 4;
+
 // The transforms of a convolution by tiles (see isa/winograd.hpp), on whole vectors of channels: the first `vectors` of a pixel, or
-// of a tile, which lie `pitch` floats apart. Of the 36 positions of a transformed tile, p is at p * u_pitch (v_pitch, m_pitch).
+// of a tile, which lie `pitch` floats apart. Of the positions of a transformed tile, p is at p * u_pitch (v_pitch, m_pitch).
 struct WinogradKernels {
-    int64_t tile, taps;  // outputs of a tile and taps of a filter along an axis: 6 inputs make a tile, so tile + taps = 7
+    int64_t tile, taps;                             // outputs of a tile and taps of a filter along an axis
+    int64_t window, step;                           // inputs of a tile along an axis, and from one tile to the next
+    int64_t v_positions, u_positions, m_positions;  // of inputs, of filters, and of outputs or their gradients
+    const WinogradProduct* products;                // each position of the filters is in one
+    int64_t product_count;
     // Tap t of the filters is at taps + t * tap_pitch; a negative tap_pitch flips them along both axes.
     void (*filter)(int64_t vectors, const float* taps, int64_t tap_pitch, float* u, int64_t u_pitch);
     void (*filter_gradient)(int64_t vectors, const float* u, int64_t u_pitch, float* taps, int64_t tap_pitch);
-    // Tiles side by side, one every `tile` pixels, of 6 x 6 inputs or tile x tile gradients; rows[i] is row i of them all.
+    // Tiles side by side: of window x window inputs, one every `step` pixels, or of tile x tile gradients. rows[i] is row i of them all.
+    // Only kernels of a forward pass have gradients.
     void (*input)(int64_t tiles, int64_t vectors, int64_t pitch, const float* const* rows, float* v, int64_t v_pitch);
     void (*gradient)(int64_t tiles, int64_t vectors, int64_t pitch, const float* const* rows, float* v, int64_t v_pitch);
     // y has `tile` rows of tile * tiles pixels. Returns whether every output is finite.
@@ -272,6 +284,7 @@ struct KernelTable {
     void (*pad_plane)(const PaddedCopy&, const float* plane, float* target);
 
     WinogradKernels winograd_3x3, winograd_5x5;
+    WinogradKernels winograd_strided, winograd_strided_input;  // of 3 x 3 filters with stride 2: forward and dw, and dx
     RowWinogradKernels row_winograd[kMostRowTaps - kFewestRowTaps + 1];  // [taps - kFewestRowTaps]
 
     // y[p * Q + q] = bias + sum over taps k of w[k] * x[...], for P x Q outputs; and, for the gradient of w, sums[k * lanes + i] +=

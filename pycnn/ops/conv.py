@@ -76,8 +76,8 @@ def conv2d(
     3 x 3 and 5 x 5 filters with stride and dilation 1 and enough channels use Winograd's tiles of
     4 x 4 and 2 x 2 outputs. These need 25 % and 36 % of the products, but round more: with
     n = C / groups + 22 (5 x 5: 24) the error is at most ``n u / (1 - n u)`` times the tile's
-    transforms of |x| and |w| by matrices of absolute values (csrc/convolution.md).
-    ``PYCNN_CONV=gemm`` avoids them.
+    transforms of |x| and |w| by matrices of absolute values (csrc/convolution.md). With a stride of
+    2, tiles of 4 x 4 outputs of 3 x 3 filters need 56 %. ``PYCNN_CONV=gemm`` avoids them.
 
     References
     ----------

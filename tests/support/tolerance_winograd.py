@@ -11,6 +11,9 @@ both axes of a tile: 2 * 5 in B^T, 2 * 4 in G of 3 taps and 2 * 5 of 5 taps, 2 *
 bias, and 1 for each of the C / groups products. The weights' gradient is
 ``dw = G^T ((A dy) * (B^T x))``: 2 * 5, 2 * 4 in A and 2 * 5 in G^T, and one for each tile.
 
+With a stride of 2 (csrc/cpu/isa/winograd_strided.hpp) no matrix has more, and a sum of the forward
+pass has up to four products of each channel.
+
 Whole images that are not finite are computed directly, so there the direct bound holds.
 """
 
@@ -21,42 +24,10 @@ from typing import Any
 import numpy as np
 
 from pycnn.reference.geometry import Array, Axis, conv_axes
+from support import winograd_matrices
+from support.winograd_matrices import Transforms
 
 U, TINY = 2.0**-24, 2.0**-126
-
-# Absolute values of B^T; of G's rows but for their powers; and of the points, infinity last.
-NEAR, FAR = 2 / 3, 3 / 2
-BOTH = NEAR**2 + FAR**2
-INPUT = np.array(
-    [
-        [1, 0, BOTH, 0, 1, 0],
-        [0, NEAR * FAR**2, FAR**2, NEAR, 1, 0],
-        [0, NEAR * FAR**2, FAR**2, NEAR, 1, 0],
-        [0, FAR * NEAR**2, NEAR**2, FAR, 1, 0],
-        [0, FAR * NEAR**2, NEAR**2, FAR, 1, 0],
-        [0, 1, 0, BOTH, 0, 1],
-    ]
-)
-SCALES = np.array([1, 81 / 130, 81 / 130, 8 / 65, 8 / 65, 1])
-POINTS = np.array([0, NEAR, NEAR, FAR, FAR])
-WINDOW = len(INPUT)  # inputs of a tile along an axis
-
-
-def _powers(count: int) -> Array:
-    """Return powers 0 to count - 1 of each point; for infinity only the last one."""
-    powers = POINTS[:, np.newaxis] ** np.arange(count)
-    return np.vstack([powers, np.arange(count) == count - 1])
-
-
-def filter_matrix(taps: int) -> Array:
-    """Return G for filters of 3 to 5 taps."""
-    return SCALES[:, np.newaxis] * _powers(taps)
-
-
-def output_matrix(taps: int) -> Array:
-    """Return A^T for filters of 3 to 5 taps."""
-    return np.asarray(_powers(WINDOW + 1 - taps).T)
-
 
 # Flushing to zero changes less than enlarging each of a transform's inputs by this would.
 FLUSHED = 128 * TINY
@@ -67,38 +38,44 @@ def _transform(matrix: Array, tiles: Array) -> Array:
 
 
 def _tiles(
-    planes: Array, groups: int, before: tuple[int, ...], out: Any, window: int, tile: int
+    planes: Array, groups: int, before: tuple[int, ...], counts: Any, window: int, step: int
 ) -> Array:
-    """Return windows of the zero-padded planes, one every `tile` pixels: (N, g, C, y, x, i, j)."""
+    """Return windows of the zero-padded planes, one every `step` pixels: (N, g, C, y, x, i, j)."""
     picks, inside = [], []
-    for size, first, outputs in zip(planes.shape[2:], before, out, strict=True):
-        at = np.arange(-(-outputs // tile) * tile + window - tile) - first
+    for size, first, count in zip(planes.shape[2:], before, counts, strict=True):
+        at = np.arange((count - 1) * step + window) - first
         picks.append(np.clip(at, 0, size - 1))
         inside.append((at >= 0) & (at < size))
     padded = np.where(np.outer(*inside), planes[:, :, picks[0][:, np.newaxis], picks[1]], 0)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (window, window), (2, 3))
-    windows = windows[:, :, ::tile, ::tile]
+    windows = windows[:, :, ::step, ::step]
     return windows.reshape(len(planes), groups, planes.shape[1] // groups, *windows.shape[2:])
 
 
-def _correlate(x: Array, w: Array, before: tuple[int, ...], out: tuple[int, int]) -> Array:
+def _counts(out: Any, t: Transforms) -> list[int]:
+    """Return how many tiles cover the outputs along both axes."""
+    return [-(-outputs // len(t.output)) for outputs in out]
+
+
+def _correlate(x: Array, w: Array, before: tuple[int, ...], out: Any, t: Transforms) -> Array:
     """All paths of x (N, C, H, W) and w (g, K, C, R, R), both non-negative, to the outputs."""
-    taps = w.shape[-1]
-    tile = WINDOW + 1 - taps
-    v = _transform(INPUT, _tiles(x, len(w), before, out, WINDOW, tile))
-    m = np.einsum("ngcyxij,gkcij->ngkyxij", v, _transform(filter_matrix(taps), w), optimize=True)
-    y = _transform(output_matrix(taps), m).transpose(0, 1, 2, 3, 5, 4, 6)
-    rows, columns = y.shape[3] * tile, y.shape[5] * tile
+    tiles = _tiles(x, len(w), before, _counts(out, t), t.input.shape[1], t.step)
+    v, u = _transform(t.input, tiles), _transform(t.filter, w)
+    m = np.einsum("ngcyxij,gkcij->ngkyxij", v, u, optimize=True)
+    y = _transform(t.output, m).transpose(0, 1, 2, 3, 5, 4, 6)
+    rows, columns = y.shape[3] * y.shape[4], y.shape[5] * y.shape[6]
     planes = y.reshape(len(x), w.shape[0] * w.shape[1], rows, columns)
     return np.asarray(planes[:, :, : out[0], : out[1]])
 
 
-def _correlation_bound(x: Array, w: Array, b: Any, before: tuple[int, ...], out: Any) -> Array:
-    terms = w.shape[2] + (30 if w.shape[-1] == 3 else 32)
-    flushed = _correlate(np.full_like(x, FLUSHED), w, before, out)
-    flushed += _correlate(x, np.full_like(w, FLUSHED), before, out)
-    flushed += terms * output_matrix(w.shape[-1]).sum(axis=1).max() ** 2 * TINY
-    total = _correlate(x, w, before, out)
+def _correlation_bound(
+    x: Array, w: Array, b: Any, before: tuple[int, ...], out: Any, t: Transforms
+) -> Array:
+    terms = t.terms * w.shape[2] + (30 if w.shape[-1] == 3 else 32)
+    flushed = _correlate(np.full_like(x, FLUSHED), w, before, out, t)
+    flushed += _correlate(x, np.full_like(w, FLUSHED), before, out, t)
+    flushed += terms * t.output.sum(axis=1).max() ** 2 * TINY
+    total = _correlate(x, w, before, out, t)
     if b is not None:
         total += b[:, np.newaxis, np.newaxis]
     return np.asarray(terms * U / (1 - terms * U) * total + flushed)
@@ -112,6 +89,11 @@ def _visible(axis: Axis) -> slice:
         if r - axis.before < axis.size and axis.out - 1 + r - axis.before >= 0
     ]
     return slice(taps[0], taps[-1] + 1)
+
+
+def _stride(geometry: Any) -> int:
+    """Return the stride, the same along both axes."""
+    return int(np.broadcast_to(geometry.get("stride", 1), 2)[0])
 
 
 def geometry_of(
@@ -134,7 +116,8 @@ def conv2d(x: Array, w: Array, b: Array | None, groups: int = 1, **geometry: Any
     """Forward, of absolute values."""
     visible, before, out = geometry_of(x.shape, w.shape, **geometry)
     w = w[:, :, visible[0], visible[1]]
-    return _correlation_bound(x, w.reshape(groups, -1, *w.shape[1:]), b, before, out)
+    t = winograd_matrices.forward(w.shape[-1], _stride(geometry))
+    return _correlation_bound(x, w.reshape(groups, -1, *w.shape[1:]), b, before, out, t)
 
 
 def conv2d_input(
@@ -144,8 +127,16 @@ def conv2d_input(
     visible, before, _ = geometry_of(shape, w.shape, **geometry)
     w = w[:, :, visible[0], visible[1]]
     turned = w.reshape(groups, -1, *w.shape[1:]).swapaxes(1, 2)[..., ::-1, ::-1]
-    turned_before = tuple(w.shape[-1] - 1 - p for p in before)
-    return _correlation_bound(dy, turned, None, turned_before, shape[2:])
+    stride, taps = _stride(geometry), w.shape[-1]
+    t = winograd_matrices.backward_input(taps, stride)
+    # A tile of stride 2 begins with a middle tap, where row + padding is odd.
+    rows, columns = ((p + 1) % 2 if stride == 2 else 0 for p in before)
+    zeros = tuple(
+        (extra + 1 - p) // 2 if stride == 2 else taps - 1 - p
+        for extra, p in zip((rows, columns), before, strict=True)
+    )
+    out = shape[2] + rows, shape[3] + columns
+    return _correlation_bound(dy, turned, None, zeros, out, t)[:, :, rows:, columns:]
 
 
 def conv2d_weight(
@@ -154,18 +145,19 @@ def conv2d_weight(
     """The filters' gradient, zero at taps that are not visible."""
     visible, before, out = geometry_of(x.shape, shape, **geometry)
     taps = visible[0].stop - visible[0].start
-    tile = WINDOW + 1 - taps
+    t = winograd_matrices.forward(taps, _stride(geometry))
+    counts, tile = _counts(out, t), len(t.output)
 
     def paths(dy: Array, x: Array) -> Array:
-        v = _transform(INPUT, _tiles(x, groups, before, out, WINDOW, tile))
-        z = _transform(output_matrix(taps).T, _tiles(dy, groups, (0, 0), out, tile, tile))
+        v = _transform(t.input, _tiles(x, groups, before, counts, t.input.shape[1], t.step))
+        z = _transform(t.output.T, _tiles(dy, groups, (0, 0), counts, tile, tile))
         u = np.einsum("ngcyxij,ngkyxij->gkcij", v, z, optimize=True)
         bound = np.zeros(shape)
-        bound[:, :, visible[0], visible[1]] = _transform(filter_matrix(taps).T, u).reshape(
+        bound[:, :, visible[0], visible[1]] = _transform(t.filter.T, u).reshape(
             *shape[:2], taps, taps
         )
         return bound
 
-    terms = len(x) * -(-out[0] // tile) * -(-out[1] // tile) + 29
+    terms = len(x) * counts[0] * counts[1] + 29
     flushed = paths(np.full_like(dy, FLUSHED), x) + paths(dy, np.full_like(x, FLUSHED))
     return np.asarray(terms * U / (1 - terms * U) * paths(dy, x) + flushed + 128 * terms * TINY)

@@ -13,16 +13,8 @@ from typing import Any
 import numpy as np
 
 from pycnn.reference.geometry import Array
-from support.tolerance_winograd import (
-    FLUSHED,
-    INPUT,
-    TINY,
-    WINDOW,
-    U,
-    filter_matrix,
-    geometry_of,
-    output_matrix,
-)
+from support.tolerance_winograd import FLUSHED, TINY, U, geometry_of
+from support.winograd_matrices import INPUT, WINDOW, filter_matrix, output_matrix
 
 
 def _tiles(rows: Array, before: int, count: int, window: int, step: int) -> Array:

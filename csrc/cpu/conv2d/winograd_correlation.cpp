@@ -1,6 +1,7 @@
 #include "cpu/conv2d/winograd_correlation.hpp"
 
 #include <algorithm>
+#include <span>
 
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
@@ -19,7 +20,7 @@ int64_t tasks_of(const StripGrid& grid) { return std::min(ceil_div(winograd_task
 constexpr int64_t kFilterChannels = 16;
 
 // U: the transformed filters, [group][position][panel of NR outputs][input][NR]. One cache line more between
-// positions, lest the 36 stores of a filter meet in one set of the cache.
+// positions, lest the stores of a filter meet in one set of the cache.
 struct FilterLayout {
     int64_t width, panels, panel, position, group;
 
@@ -28,7 +29,7 @@ struct FilterLayout {
           panels(ceil_div(p.outputs, width)),
           panel(p.inputs * width),
           position(panels * panel + whole_lines(1)),
-          group(kWinogradPositions * position) {}
+          group(p.winograd.u_positions * position) {}
 };
 
 void transform_all_filters(const KernelTable& table, const WinogradCorrelation& p, const FilterLayout& layout, float* u) {
@@ -43,7 +44,7 @@ void transform_all_filters(const KernelTable& table, const WinogradCorrelation& 
     });
 }
 
-// M[position] = V[position] U[position] for all 36: `tiles` rows of inputs, and of outputs.
+// M = V U at all positions: `tiles` rows of inputs, and of outputs. A sum runs over the inputs of each term.
 struct Products {
     const KernelTable& table;
     const WinogradCorrelation& p;
@@ -53,15 +54,15 @@ struct Products {
 
     void multiply(int64_t tiles, const float* v, const float* u, float* m) const {
         const Tiles rows(tiles, table.mr);
-        for (int64_t position = 0; position < kWinogradPositions; ++position)
+        for (const WinogradProduct& product : std::span(p.winograd.products, p.winograd.product_count))
             for (int64_t panel = 0; panel < layout.panels; ++panel) {
                 const int64_t column = panel * layout.width;
                 const int64_t vectors = ceil_div(std::min(layout.width, p.outputs - column), table.lanes);
                 for (int64_t t = 0; t < rows.count; ++t)
                     table.unpacked_gemm[rows.extent(t) - 1][vectors - 1](
-                        p.inputs, v + position * v_position + rows.begin(t) * v_pitch, input_offsets, v_pitch,
-                        u + position * layout.position + panel * layout.panel, filter_offsets,
-                        m + position * m_position + rows.begin(t) * m_pitch + column, m_pitch, nullptr, false);
+                        product.terms * p.inputs, v + product.v * v_position + rows.begin(t) * v_pitch, input_offsets, v_pitch,
+                        u + product.u * layout.position + panel * layout.panel, filter_offsets,
+                        m + product.m * m_position + rows.begin(t) * m_pitch + column, m_pitch, nullptr, false);
             }
     }
 };
@@ -88,29 +89,33 @@ std::vector<int64_t> correlate_many_tiles(const WinogradCorrelation& p) {
     const Workspace<float> u(p.groups * layout.group);
     transform_all_filters(table, p, layout, u.data());
 
-    const int64_t tile = p.winograd.tile;
-    const StripGrid grid(p.images, p.out_height, p.out_width, tile, kWinogradTaskTiles);
+    const WinogradKernels& winograd = p.winograd;
+    const StripGrid grid = p.grid();
     const int64_t group_tasks = tasks_of(grid), tasks = p.groups * group_tasks;
     const int64_t most_tiles = ceil_div(grid.strips(), std::max<int64_t>(group_tasks, 1)) * grid.longest();
     const int64_t v_pitch = channel_pitch(p.inputs), v_vectors = ceil_div(p.inputs, table.lanes);
     const int64_t m_pitch = channel_pitch(p.outputs), m_vectors = ceil_div(p.outputs, table.lanes);
     const int64_t v_position = most_tiles * v_pitch + whole_lines(1), m_position = most_tiles * m_pitch + whole_lines(1);
 
-    const Workspace<int64_t> offsets(2 * p.inputs);
-    for (int64_t c = 0; c < p.inputs; ++c) offsets.data()[c] = c, offsets.data()[p.inputs + c] = c * layout.width;
+    std::vector<int64_t> input_offsets, filter_offsets;
+    for (int64_t term = 0; term < kMostWinogradTerms; ++term)
+        for (int64_t c = 0; c < p.inputs; ++c) {
+            input_offsets.push_back(term * v_position + c);
+            filter_offsets.push_back(term * layout.position + c * layout.width);
+        }
     const Products products{
-        table, p, layout, v_pitch, v_position, m_pitch, m_position, offsets.data(), offsets.data() + p.inputs};
+        table, p, layout, v_pitch, v_position, m_pitch, m_position, input_offsets.data(), filter_offsets.data()};
     const Workspace<float> bias(p.groups * m_pitch);
     std::fill_n(bias.data(), p.groups * m_pitch, 0.0f);
     if (p.bias)
         for (int64_t g = 0; g < p.groups; ++g) std::copy_n(p.bias + g * p.outputs, p.outputs, bias.data() + g * m_pitch);
 
-    const double work = static_cast<double>(grid.tiles()) * kWinogradPositions * p.groups * p.inputs * p.outputs;
+    const double work = static_cast<double>(grid.tiles()) * winograd.u_positions * p.groups * p.inputs * p.outputs;
     const int team = team_size(tasks, work);
-    const int64_t area = whole_lines(std::max(StripReader::area_floats(grid.longest(), kWinogradInput, tile, v_pitch),
-                                              tile * tile * grid.longest() * m_pitch));
-    const int64_t v_floats = whole_lines(kWinogradPositions * v_position),
-                  m_floats = whole_lines(kWinogradPositions * m_position);
+    const int64_t area = whole_lines(std::max(StripReader::area_floats(grid.longest(), winograd.window, winograd.step, v_pitch),
+                                              winograd.tile * winograd.tile * grid.longest() * m_pitch));
+    const int64_t v_floats = whole_lines(winograd.v_positions * v_position);
+    const int64_t m_floats = whole_lines(winograd.m_positions * m_position);
     const Workspace<float> areas((area + v_floats + m_floats) * team);
     std::vector<unsigned char> finite(p.groups * grid.strips());
     parallel_for(tasks, team, [&](int64_t task, int thread) {
@@ -121,21 +126,21 @@ std::vector<int64_t> correlate_many_tiles(const WinogradCorrelation& p) {
         const int64_t plane = p.height * p.width, out_plane = p.out_height * p.out_width;
         const Planes planes{p.source + g * p.inputs * plane, p.inputs, p.height, p.width,
                             p.groups * p.inputs * plane,     p.pad_h,  p.pad_w};
-        StripReader reader(table, planes, kWinogradInput, tile, v_pitch, pixels);
+        StripReader reader(table, planes, winograd.window, winograd.step, v_pitch, pixels);
         int64_t tiles = 0;
         for (int64_t i = begin; i < end; ++i) {
             const Strip strip = grid.strip(i);
-            const float* rows[kWinogradInput];
+            const float* rows[kMostWinogradInput];
             reader.read(strip, rows);
-            p.winograd.input(strip.tiles, v_vectors, v_pitch, rows, v + tiles * v_pitch, v_position);
+            winograd.input(strip.tiles, v_vectors, v_pitch, rows, v + tiles * v_pitch, v_position);
             tiles += strip.tiles;
         }
         products.multiply(tiles, v, u.data() + g * layout.group, m);
         tiles = 0;
         for (int64_t i = begin; i < end; ++i) {
             const Strip strip = grid.strip(i);
-            finite[g * grid.strips() + i] = p.winograd.output(strip.tiles, m_vectors, m_pitch, m + tiles * m_pitch, m_position,
-                                                              bias.data() + g * m_pitch, pixels);
+            finite[g * grid.strips() + i] = winograd.output(strip.tiles, m_vectors, m_pitch, m + tiles * m_pitch, m_position,
+                                                            bias.data() + g * m_pitch, pixels);
             write_strip(table, p, strip, p.outputs, pixels, m_pitch,
                         p.target + (strip.image * p.groups + g) * p.outputs * out_plane);
             tiles += strip.tiles;

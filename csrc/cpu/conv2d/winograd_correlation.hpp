@@ -1,4 +1,4 @@
-// A correlation of stride 1 by Winograd's tiles: what forward and backward-input have in common.
+// A convolution by Winograd's tiles: what forward and backward-input have in common.
 #pragma once
 
 #include <vector>
@@ -13,7 +13,7 @@ inline int64_t winograd_tasks(const StripGrid& grid) {
     return ceil_div(grid.strips(), std::max<int64_t>(kWinogradTaskTiles / grid.longest(), 1));
 }
 
-// out[m] = sum over c of filter[m, c] * source[c].
+// out[m] = sum over c of filter[m, c] * source[c]. The first tile begins `before` rows and columns before the first output.
 struct WinogradCorrelation {
     const WinogradKernels& winograd;
     int64_t images, groups, inputs, outputs;  // inputs and outputs: of one group
@@ -25,6 +25,9 @@ struct WinogradCorrelation {
     const float* bias;
     float* target;
     int64_t out_height, out_width;
+    int64_t before_h = 0, before_w = 0;
+
+    StripGrid grid() const { return {images, out_height + before_h, out_width + before_w, winograd.tile, kWinogradTaskTiles}; }
 };
 
 // The same sums, cut into tasks by tiles (winograd_correlation.cpp) or by outputs (winograd_few_tiles.cpp). They return the images whose

@@ -2,6 +2,7 @@
 // its panel itself, some inputs at a time, and multiplies them while they are in L2. So each filter is read once, and the transformed ones,
 // four times as large as the filters, are never in memory as a whole; and there are as many tasks as panels.
 #include <algorithm>
+#include <span>
 #include <vector>
 
 #include "core/memory.hpp"
@@ -24,14 +25,11 @@ struct Plan {
     int64_t m_position;                // of its products M: [position][tile][NR]
 
     Plan(const WinogradCorrelation& p, int64_t lanes)
-        : grid(p.images, p.out_height, p.out_width, p.winograd.tile, kWinogradTaskTiles),
-          v_pitch(channel_pitch(p.inputs)),
-          width(kNRVectors * lanes),
-          panels(ceil_div(p.outputs, width)) {
+        : grid(p.grid()), v_pitch(channel_pitch(p.inputs)), width(kNRVectors * lanes), panels(ceil_div(p.outputs, width)) {
         first_tiles.push_back(0);
         for (int64_t i = 0; i < grid.strips(); ++i) first_tiles.push_back(first_tiles.back() + grid.strip(i).tiles);
         v_position = tiles() * v_pitch + whole_lines(1);
-        const int64_t most = kPanelFloats / (kWinogradPositions * width);
+        const int64_t most = kPanelFloats / (p.winograd.u_positions * width);
         block_inputs = ceil_div(p.inputs, ceil_div(p.inputs, most));
         u_position = block_inputs * width + whole_lines(1);
         m_position = tiles() * width + whole_lines(1);
@@ -40,19 +38,32 @@ struct Plan {
     int64_t tiles() const { return first_tiles.back(); }
 };
 
+// Where `depth` inputs of each term lie in V and U.
+struct TermOffsets {
+    std::vector<int64_t> v, u;
+
+    TermOffsets(const Plan& plan, int64_t depth) {
+        for (int64_t term = 0; term < kMostWinogradTerms; ++term)
+            for (int64_t c = 0; c < depth; ++c) {
+                v.push_back(term * plan.v_position + c);
+                u.push_back(term * plan.u_position + c * plan.width);
+            }
+    }
+};
+
 // All tiles of group g.
 void transform_inputs(const KernelTable& table, const WinogradCorrelation& p, const Plan& plan, int64_t g, float* v) {
     const StripGrid& grid = plan.grid;
     const int64_t plane = p.height * p.width, tasks = ceil_div(grid.strips(), kTaskStrips);
     const Planes planes{p.source + g * p.inputs * plane, p.inputs, p.height, p.width,
                         p.groups * p.inputs * plane,     p.pad_h,  p.pad_w};
-    const int64_t area = StripReader::area_floats(grid.longest(), kWinogradInput, p.winograd.tile, plan.v_pitch);
-    const int team = team_size(tasks, static_cast<double>(kWinogradPositions * plan.v_position));
+    const int64_t area = StripReader::area_floats(grid.longest(), p.winograd.window, p.winograd.step, plan.v_pitch);
+    const int team = team_size(tasks, static_cast<double>(p.winograd.v_positions * plan.v_position));
     const Workspace<float> areas(area * team);
     parallel_for(tasks, team, [&](int64_t task, int thread) {
-        StripReader reader(table, planes, kWinogradInput, p.winograd.tile, plan.v_pitch, areas.data() + area * thread);
+        StripReader reader(table, planes, p.winograd.window, p.winograd.step, plan.v_pitch, areas.data() + area * thread);
         for (int64_t i = task * kTaskStrips; i < std::min((task + 1) * kTaskStrips, grid.strips()); ++i) {
-            const float* rows[kWinogradInput];
+            const float* rows[kMostWinogradInput];
             reader.read(grid.strip(i), rows);
             p.winograd.input(grid.strip(i).tiles, ceil_div(p.inputs, table.lanes), plan.v_pitch, rows,
                              v + plan.first_tiles[i] * plan.v_pitch, plan.v_position);
@@ -67,15 +78,12 @@ std::vector<int64_t> correlate_few_tiles(const WinogradCorrelation& p) {
     const Plan plan(p, table.lanes);
     const StripGrid& grid = plan.grid;
     const int64_t tile = p.winograd.tile, out_plane = p.out_height * p.out_width;
-    const Workspace<float> v(kWinogradPositions * plan.v_position);
-    std::vector<int64_t> offsets;  // of the inputs in V, and in U
-    for (int64_t c = 0; c < plan.block_inputs; ++c) offsets.push_back(c);
-    for (int64_t c = 0; c < plan.block_inputs; ++c) offsets.push_back(c * plan.width);
+    const Workspace<float> v(p.winograd.v_positions * plan.v_position);
 
-    const double products = static_cast<double>(plan.tiles()) * kWinogradPositions * p.inputs * p.outputs;
+    const double products = static_cast<double>(plan.tiles()) * p.winograd.u_positions * p.inputs * p.outputs;
     const int team = team_size(plan.panels, products);
-    const int64_t u_size = whole_lines(kWinogradPositions * plan.u_position);
-    const int64_t m_size = whole_lines(kWinogradPositions * plan.m_position);
+    const int64_t u_size = whole_lines(p.winograd.u_positions * plan.u_position);
+    const int64_t m_size = whole_lines(p.winograd.m_positions * plan.m_position);
     const int64_t area = u_size + m_size + tile * tile * grid.longest() * plan.width;
     const Workspace<float> areas(area * team);
     const Tiles rows(plan.tiles(), table.mr);
@@ -90,12 +98,13 @@ std::vector<int64_t> correlate_few_tiles(const WinogradCorrelation& p) {
             for (int64_t c = 0; c < p.inputs; c += plan.block_inputs) {
                 const int64_t depth = std::min(plan.block_inputs, p.inputs - c);
                 transform_filters(table, p, g, first, outputs, c, c + depth, plan.width, u, plan.u_position);
-                for (int64_t position = 0; position < kWinogradPositions; ++position)
+                const TermOffsets offsets(plan, depth);
+                for (const WinogradProduct& product : std::span(p.winograd.products, p.winograd.product_count))
                     for (int64_t t = 0; t < rows.count; ++t)
                         table.unpacked_gemm[rows.extent(t) - 1][vectors - 1](
-                            depth, v.data() + position * plan.v_position + rows.begin(t) * plan.v_pitch + c, offsets.data(),
-                            plan.v_pitch, u + position * plan.u_position, offsets.data() + plan.block_inputs,
-                            m + position * plan.m_position + rows.begin(t) * plan.width, plan.width, nullptr, c > 0);
+                            product.terms * depth, v.data() + product.v * plan.v_position + rows.begin(t) * plan.v_pitch + c,
+                            offsets.v.data(), plan.v_pitch, u + product.u * plan.u_position, offsets.u.data(),
+                            m + product.m * plan.m_position + rows.begin(t) * plan.width, plan.width, nullptr, c > 0);
             }
             float bias[kNRVectors * kMostLanes] = {};
             if (p.bias) std::copy_n(p.bias + g * p.outputs + first, outputs, bias);

@@ -31,11 +31,13 @@ inline void transform_filters(const KernelTable& table, const WinogradCorrelatio
 // From pixels with `outputs` channels side by side to planes, without what hangs over the edges.
 inline void write_strip(const KernelTable& table, const WinogradCorrelation& p, const Strip& strip, int64_t outputs,
                         const float* pixels, int64_t pitch, float* planes) {
-    const int64_t tile = p.winograd.tile, i0 = strip.row * tile, j0 = strip.column * tile, width = strip.tiles * tile;
+    const int64_t tile = p.winograd.tile, width = strip.tiles * tile;
+    const int64_t i0 = strip.row * tile - p.before_h, j0 = strip.column * tile - p.before_w;
+    const int64_t top = std::max<int64_t>(-i0, 0), left = std::max<int64_t>(-j0, 0);
     const int64_t rows = std::min(tile, p.out_height - i0), columns = std::min(width, p.out_width - j0);
-    for (int64_t i = 0; i < rows; ++i)
-        table.transpose(columns, outputs, pixels + i * width * pitch, pitch, planes + (i0 + i) * p.out_width + j0,
-                        p.out_height * p.out_width);
+    for (int64_t i = top; i < rows; ++i)
+        table.transpose(columns - left, outputs, pixels + (i * width + left) * pitch, pitch,
+                        planes + (i0 + i) * p.out_width + j0 + left, p.out_height * p.out_width);
 }
 
 }  // namespace pycnn

@@ -9,8 +9,9 @@
 
 namespace pycnn {
 
-constexpr int64_t kWinogradInput = 6;         // inputs of a tile along an axis: 4 + 3 - 1, or 2 + 5 - 1
-constexpr int64_t kWinogradPositions = 36;    // products of a tile: 6 x 6
+constexpr int64_t kWinogradInput = 6;         // inputs of a tile along an axis with stride 1: 4 + 3 - 1, or 2 + 5 - 1
+constexpr int64_t kWinogradPositions = 36;    // products of such a tile: 6 x 6
+constexpr int64_t kMostWinogradInput = 9;     // inputs of any tile along an axis
 constexpr int64_t kMostWinogradTaps = 5 * 5;  // of a filter
 constexpr int64_t kMostLanes = 16;            // of any instruction set
 
@@ -60,7 +61,7 @@ public:
     }
 
     // rows[i] is row i of the strip's pixels until the next call.
-    void read(const Strip& strip, const float* rows[kWinogradInput]) {
+    void read(const Strip& strip, const float* rows[kMostWinogradInput]) {
         const int64_t pixels = step_ * (strip.tiles - 1) + window_, first = step_ * strip.row;
         const bool below = last_.image == strip.image && last_.column == strip.column && last_.row + 1 == strip.row;
         for (int64_t i = 0; i < window_; ++i) {

@@ -26,6 +26,7 @@
 #include "cpu/isa/unpacked_kernels.hpp"
 #include "cpu/isa/winograd.hpp"
 #include "cpu/isa/winograd_rows.hpp"
+#include "cpu/isa/winograd_strided.hpp"
 #include "cpu/kernel_table.hpp"
 
 #define PYCNN_TEXT(x) #x
@@ -65,6 +66,7 @@ constexpr KernelTable make_table() {
     fill_transpose(table);
     fill_winograd(table);
     fill_winograd_rows(table);
+    fill_winograd_strided(table);
     fill_depthwise(table);
     fill_depthwise_flat(table);
     fill_depthwise_lanes(table);

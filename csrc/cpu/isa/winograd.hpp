@@ -170,80 +170,110 @@ template <class Transform, class Read, class Write>
 [[gnu::always_inline]] inline void transform_tile(Read read, Write write) {
     constexpr int in = Transform::kIn, out = Transform::kOut;
     Vec middle[out][in];
-#pragma GCC unroll 6
+#pragma GCC unroll 9
     for (int j = 0; j < in; ++j) {
         Vec column[in], transformed[out];
-#pragma GCC unroll 6
+#pragma GCC unroll 9
         for (int i = 0; i < in; ++i) column[i] = read(i, j);
         Transform::apply(column, transformed);
-#pragma GCC unroll 6
+#pragma GCC unroll 9
         for (int i = 0; i < out; ++i) middle[i][j] = transformed[i];
     }
-#pragma GCC unroll 6
+#pragma GCC unroll 9
     for (int i = 0; i < out; ++i) {
         Vec transformed[out];
         Transform::apply(middle[i], transformed);
-#pragma GCC unroll 6
+#pragma GCC unroll 9
         for (int j = 0; j < out; ++j) write(i, j, transformed[j]);
     }
 }
 
-template <int Taps>
+// Where element (i, j) of a transformed tile lies, of Side x Side.
+template <int Side>
+constexpr int64_t tile_position(int i, int j) {
+    return Side * i + j;
+}
+
+template <class Transform>
 void winograd_filter(int64_t vectors, const float* taps, int64_t tap_pitch, float* u, int64_t u_pitch) {
+    constexpr int count = Transform::kIn, side = Transform::kOut;
     for (int64_t c = 0; c < vectors * kLanes; c += kLanes)
-        transform_tile<WinogradFilter<Taps>>([&](int i, int j) { return load(taps + (Taps * i + j) * tap_pitch + c); },
-                                             [&](int i, int j, Vec value) { store(u + (6 * i + j) * u_pitch + c, value); });
+        transform_tile<Transform>([&](int i, int j) { return load(taps + (count * i + j) * tap_pitch + c); },
+                                  [&](int i, int j, Vec value) { store(u + tile_position<side>(i, j) * u_pitch + c, value); });
 }
 
-template <int Taps>
+template <class Transform>
 void winograd_filter_gradient(int64_t vectors, const float* u, int64_t u_pitch, float* taps, int64_t tap_pitch) {
+    constexpr int count = Transform::kOut, side = Transform::kIn;
     for (int64_t c = 0; c < vectors * kLanes; c += kLanes)
-        transform_tile<WinogradFilterGradient<Taps>>(
-            [&](int i, int j) { return load(u + (6 * i + j) * u_pitch + c); },
-            [&](int i, int j, Vec value) { store(taps + (Taps * i + j) * tap_pitch + c, value); });
+        transform_tile<Transform>([&](int i, int j) { return load(u + tile_position<side>(i, j) * u_pitch + c); },
+                                  [&](int i, int j, Vec value) { store(taps + (count * i + j) * tap_pitch + c, value); });
 }
 
-// Adjacent tiles: of inputs, or of outputs' gradients.
-template <class Transform, int Tile>
+// Adjacent tiles, one every Step pixels: of inputs, or of outputs' gradients.
+template <class Transform, int Step>
 void winograd_tiles(int64_t tiles, int64_t vectors, int64_t pitch, const float* const* rows, float* v, int64_t v_pitch) {
     for (int64_t tile = 0; tile < tiles; ++tile)
         for (int64_t c = 0; c < vectors * kLanes; c += kLanes) {
-            const int64_t source = Tile * tile * pitch + c;
+            const int64_t source = Step * tile * pitch + c;
             float* target = v + tile * pitch + c;
-            transform_tile<Transform>([&](int i, int j) { return load(rows[i] + source + j * pitch); },
-                                      [&](int i, int j, Vec value) { store(target + (6 * i + j) * v_pitch, value); });
+            transform_tile<Transform>(
+                [&](int i, int j) { return load(rows[i] + source + j * pitch); },
+                [&](int i, int j, Vec value) { store(target + tile_position<Transform::kOut>(i, j) * v_pitch, value); });
         }
 }
 
-template <int Tile>
+template <class Transform>
 bool winograd_output(int64_t tiles, int64_t vectors, int64_t pitch, const float* m, int64_t m_pitch, const float* bias,
                      float* y) {
+    constexpr int size = Transform::kOut, side = Transform::kIn;
     Vec doubt = {};  // becomes NaN, and stays NaN, at the first output that is not finite
     for (int64_t tile = 0; tile < tiles; ++tile)
         for (int64_t c = 0; c < vectors * kLanes; c += kLanes) {
             const float* source = m + tile * pitch + c;
-            float* target = y + Tile * tile * pitch + c;
+            float* target = y + size * tile * pitch + c;
             const Vec start = load(bias + c);
-            transform_tile<WinogradOutput<Tile>>([&](int i, int j) { return load(source + (6 * i + j) * m_pitch); },
-                                                 [&](int i, int j, Vec value) {
-                                                     value += start;
-                                                     doubt += 0.0f * value;
-                                                     store(target + (Tile * i * tiles + j) * pitch, value);
-                                                 });
+            transform_tile<Transform>([&](int i, int j) { return load(source + tile_position<side>(i, j) * m_pitch); },
+                                      [&](int i, int j, Vec value) {
+                                          value += start;
+                                          doubt += 0.0f * value;
+                                          store(target + (size * i * tiles + j) * pitch, value);
+                                      });
         }
     return horizontal_sum(doubt) == 0.0f;
 }
 
+template <int Count>
+struct WinogradProducts {
+    WinogradProduct list[Count];
+};
+
+// With stride 1 a position of the results has one product.
+constexpr int kWinogradSide = WinogradInput::kOut;
+constexpr auto kWinogradProducts = [] {
+    WinogradProducts<kWinogradSide * kWinogradSide> products{};
+    for (int32_t i = 0; i < kWinogradSide * kWinogradSide; ++i) products.list[i] = {i, i, i, 1};
+    return products;
+}();
+
 // Tile + Taps - 1 = 6 inputs make a tile.
 template <int Tile, int Taps>
 constexpr WinogradKernels winograd_kernels() {
+    constexpr int64_t positions = kWinogradSide * kWinogradSide;
     return {Tile,
             Taps,
-            winograd_filter<Taps>,
-            winograd_filter_gradient<Taps>,
+            kWinogradSide,
+            Tile,
+            positions,
+            positions,
+            positions,
+            kWinogradProducts.list,
+            positions,
+            winograd_filter<WinogradFilter<Taps>>,
+            winograd_filter_gradient<WinogradFilterGradient<Taps>>,
             winograd_tiles<WinogradInput, Tile>,
             winograd_tiles<WinogradGradient<Tile>, Tile>,
-            winograd_output<Tile>};
+            winograd_output<WinogradOutput<Tile>>};
 }
 
 constexpr void fill_winograd(KernelTable& table) {

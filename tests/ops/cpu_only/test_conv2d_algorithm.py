@@ -83,7 +83,7 @@ def test_a_forced_algorithm_is_taken_where_it_fits(
         *(("full_width", SECOND, direction, 1) for direction in DIRECTIONS),
         *(("depthwise", SECOND, direction, 1) for direction in DIRECTIONS),
         *(("winograd", TEXT, direction, 1) for direction in DIRECTIONS),
-        ("winograd", SQUARE, "forward", 2),
+        ("winograd", SQUARE, "forward", 3),
         ("patch_rows", ((400, 40, 26, 26), (8, 40, 3, 3)), "forward", 1),  # patches of 332 MB
         ("batch_lanes", LENET, "backward_input", 2),
         ("batch_lanes", LENET, "backward_weight", 2),

@@ -20,7 +20,7 @@ DIRECTIONS = ("forward", "backward_input", "backward_weight")
 
 @pytest.fixture(scope="module")
 def winograd() -> Iterator[None]:
-    """Force it: it takes every 3 x 3 and 5 x 5 filter with stride and dilation 1."""
+    """Force it: every 3 x 3 and 5 x 5 filter with stride 1, every 3 x 3 one with stride 2."""
     with forced("winograd"):
         yield
 
@@ -31,7 +31,7 @@ def winograd() -> Iterator[None]:
     groups=st.sampled_from((1, 1, 2, 3)),
     inputs=st.sampled_from(TILES),
     outputs=st.sampled_from(TILES),
-    taps=st.sampled_from((3, 5)),
+    taps_and_stride=st.sampled_from(((3, 1), (5, 1), (3, 2))),
     size=st.tuples(*[st.sampled_from((*range(3, 12), 13, 17))] * 2),
     padding=st.sampled_from((0, 1, 2, 3, (1, 0), (0, 2, 1, 0), "same")),
     kind=st.sampled_from(("normal", "integer", "wide")),
@@ -41,14 +41,17 @@ def test_tiles_and_channels(
     groups: int,
     inputs: int,
     outputs: int,
-    taps: int,
+    taps_and_stride: tuple[int, int],
     size: tuple[int, int],
     padding: int | str | tuple[int, ...],
     kind: str,
 ) -> None:
+    taps, stride = taps_and_stride
     assume(min(size) >= taps or padding in (2, 3, "same"))
+    assume(stride == 1 or padding != "same")
     x_shape, w_shape = (images, groups * inputs, *size), (groups * outputs, inputs, taps, taps)
-    assert_convolution(x_shape, w_shape, {"padding": padding, "groups": groups}, kind)
+    geometry = {"padding": padding, "groups": groups, "stride": stride}
+    assert_convolution(x_shape, w_shape, geometry, kind)
 
 
 @pytest.mark.usefixtures("backend", "winograd")
@@ -69,6 +72,36 @@ def test_tiles_and_channels(
 )
 def test_large_shapes(x_shape: Shape, w_shape: Shape) -> None:
     assert_convolution(x_shape, w_shape, {"padding": 1}, "normal")
+
+
+@pytest.mark.usefixtures("backend", "winograd")
+@pytest.mark.parametrize("padding", [0, 1])
+@pytest.mark.parametrize(
+    ("x_shape", "w_shape"),
+    [
+        pytest.param((1, 3, 9, 700), (5, 3, 3, 3), id="rows of several strips"),
+        pytest.param((3, 40, 63, 63), (300, 40, 3, 3), id="several chunks"),
+        pytest.param((1, 257, 13, 14), (97, 257, 3, 3), id="deep"),
+        pytest.param((3, 130, 8, 9), (131, 130, 3, 3), id="few tiles, parts of the outputs"),
+    ],
+)
+def test_large_shapes_with_stride_2(x_shape: Shape, w_shape: Shape, padding: int) -> None:
+    assert_convolution(x_shape, w_shape, {"padding": padding, "stride": 2}, "normal")
+
+
+@pytest.mark.usefixtures("backend", "winograd")
+@pytest.mark.parametrize("value", [np.nan, np.inf, 3e38])
+def test_other_images_keep_their_bits_with_stride_2(value: float, rng: np.random.Generator) -> None:
+    x = rng.standard_normal((3, 8, 17, 17), np.float32)
+    w = np.asarray(rng.standard_normal((8, 8, 3, 3), np.float32) / 8, np.float32)
+    before = ops.conv2d(x, w, stride=2)
+    x[1, 2, 5, 2] = value
+    after = ops.conv2d(x, w, stride=2)
+    np.testing.assert_array_equal(after[[0, 2]], before[[0, 2]])
+    reached = np.zeros(after.shape[2:], bool)
+    reached[2, :2] = True
+    np.testing.assert_allclose(after[1][:, ~reached], before[1][:, ~reached], rtol=0, atol=1e-4)
+    assert not np.isfinite(after[1][:, reached]).any() or np.isfinite(value)
 
 
 @pytest.mark.usefixtures("backend", "winograd")
@@ -117,7 +150,21 @@ def test_the_choice_depends_on_channels_and_tiles() -> None:
         )
         assert one == "winograd"  # a task has some of the filters
         assert narrow != "winograd"  # one task would be all there is
-    assert ops.conv2d_algorithm((8, 64, 56, 56), (64, 64, 3, 3), stride=2) != "winograd"
+        strided = [
+            ops.conv2d_algorithm(
+                (n, c, size, size), (k, c, 3, 3), direction=direction, stride=2, padding=1
+            )
+            for n, c, k, size in [
+                (16, 128, 128, 56),
+                (32, 256, 512, 8),
+                (8, 3, 64, 224),
+                (1, 64, 64, 8),
+            ]
+        ]
+        assert [name == "winograd" for name in strided] == [True, True, False, False]
+    assert ops.conv2d_algorithm((8, 64, 56, 56), (64, 64, 3, 3), stride=3) != "winograd"
+    assert ops.conv2d_algorithm((8, 64, 56, 56), (64, 64, 3, 3), stride=(2, 1)) != "winograd"
+    assert ops.conv2d_algorithm((8, 64, 56, 56), (64, 64, 5, 5), stride=2) != "winograd"
     assert ops.conv2d_algorithm((8, 64, 56, 56), (64, 64, 3, 3), dilation=2) != "winograd"
     assert ops.conv2d_algorithm((8, 64, 56, 56), (64, 64, 7, 7)) != "winograd"
     assert ops.conv2d_algorithm((16, 64, 27, 27), (192, 64, 5, 5), padding=2) == "winograd"
@@ -128,3 +175,5 @@ def test_same_bits_for_any_number_of_threads() -> None:
     assert_same_bits((6, 40, 30, 50), (60, 40, 3, 3), padding=1)
     assert_same_bits((6, 40, 15, 25), (60, 40, 5, 5), padding=2)
     assert_same_bits((5, 140, 4, 7), (150, 70, 3, 3), padding=1, groups=2)  # few tiles
+    assert_same_bits((6, 40, 61, 99), (60, 40, 3, 3), padding=1, stride=2)
+    assert_same_bits((5, 140, 8, 13), (150, 70, 3, 3), stride=2, groups=2)
