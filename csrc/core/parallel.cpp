@@ -36,9 +36,9 @@ int default_threads() {
 // 0 until first needed. Two threads that both find 0 compute the same number, and a fork in between leaves nothing locked.
 constinit std::atomic<int> thread_setting{0};
 
-// The same limit as kSerialWork while a recorded step runs and all helpers are awake: a region then costs 0.3 us, or 1.3 us where
-// the cores share no cache. Of 1.9 to 2.0 ms of processor time of LeNet-5's step at batch 64, 325 us were outside of regions with
-// 200,000, 237 with 60,000, 149 with 20,000 and 176 with 5,000 (one run each, whose noise is about 20).
+// The same limit as kSerialWork while a recorded step or a plan of inference runs and all helpers are awake: a region then costs
+// 0.3 us, or 1.3 us where the cores share no cache. Of 1.9 to 2.0 ms of processor time of LeNet-5's step at batch 64, 325 us were
+// outside of regions with 200,000, 237 with 60,000, 149 with 20,000 and 176 with 5,000 (one run each, whose noise is about 20).
 constexpr double kSerialWorkAwake = 20'000;
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "core/parallel.hpp"
 #include "core/serial_scope.hpp"
+#include "core/team.hpp"
 
 namespace pycnn {
 namespace {
@@ -50,6 +51,7 @@ int64_t InferencePlan::floats(int64_t images) const {
 // f(step, run, thread, share) for all steps and images; `share` of its time is that of the whole run.
 template <class F>
 void InferencePlan::each_step(int64_t images, int threads, const float* x, float* y, F&& f) const {
+    const CloseRegions close;
     const Workspace<float> memory(images * sizes_.kept + std::min<int64_t>(images, threads) * sizes_.passing);
     const PlanRun all{images, 0, images, x, y, memory.data(), memory.data() + images * sizes_.kept};
     const auto steps_of = [&](const Stretch& stretch, const PlanRun& run, int thread, double share) {

@@ -8,7 +8,8 @@ namespace {
 // f(image, row) for all rows of the outputs, whose borders are cleared; `work` multiply-adds for each float.
 template <class F>
 void for_output_rows(const NhwcImages& y, const PlanRun& run, double work, F&& f) {
-    const int64_t rows = run.images * y.height, grain = std::max<int64_t>(16384 / (y.width * y.pitch), 1);
+    const int64_t rows = run.images * y.height, share = ceil_div(rows, static_cast<int64_t>(num_threads()));
+    const int64_t grain = std::clamp<int64_t>(16384 / (y.width * y.pitch), 1, std::max<int64_t>(share, 1));
     parallel_ranges(rows, grain, work * static_cast<double>(y.width * y.pitch), [&](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; ++row) {
             f(row / y.height, row % y.height);
