@@ -8,6 +8,7 @@
 #include "core/parallel.hpp"
 #include "cpu/conv2d/batch_lanes.hpp"
 #include "cpu/conv2d/filter_lanes_plan.hpp"
+#include "cpu/conv2d/pointwise_backward_weight.hpp"
 #include "cpu/dispatch.hpp"
 #include "cpu/gemm.hpp"
 
@@ -160,10 +161,13 @@ constexpr int64_t kLeastDepth = 100;
 // vectors does only 12 multiply-adds, 6 cycles, for a line of pixels and one of filters from L1 or L2, which bind; `gemm` reads packed pixels
 // and is faster from 64 filters on (AVX2, 1 x 1, 256 -> 1024: 80 % of the peak instead of 66; 512 -> 2048 on 7 x 7: 75 instead of 51; 3 x 3 of
 // 32 filters: the same).
-bool costs_less_than_gemm(int64_t filters, int64_t depth, bool few_taps) {
+//
+// Planes of fewer pixels than two tiles of `gemm` lose half: the pixels of a tile belong to several images, and it is computed aside (AVX-512,
+// batch 16, GFLOP/s here and as `gemm`: 160 -> 960 on 3 x 3 94 and 83, dx of 576 -> 160 on 3 x 3 98 and 76, 192 -> 64 on 6 x 6 102 and 84).
+bool costs_less_than_gemm(int64_t filters, int64_t depth, int64_t pixels, bool few_taps) {
     constexpr int kManyRows = 14, kManyFilters = 64;
     if (kernels().mr < kManyRows) return filters < kManyFilters && depth >= kLeastDepth;
-    const double lost = few_taps ? 0.3 : 0.1, many = static_cast<double>(filters);
+    const double lost = pixels < 2 * kernels().nr ? 0.5 : few_taps ? 0.3 : 0.1, many = static_cast<double>(filters);
     return static_cast<double>(depth) * (3 + lost * many) >= 30 * many;
 }
 
@@ -175,11 +179,12 @@ bool costs_less_than_gemm(int64_t filters, int64_t depth, bool few_taps) {
 bool suits_filter_lanes(ConvPass pass, const ConvShape& s) {
     const bool input = pass == ConvPass::backward_input;
     if (!fill_lanes(input ? s.group_inputs() : s.group_outputs()) || suits_batch_lanes_best(pass, s)) return false;
+    if (pass == ConvPass::backward_weight && suits_pointwise_backward_weight(s)) return false;
     const int64_t taps = s.R * s.S, grids = s.stride.h * s.stride.w;
     if (pass == ConvPass::backward_weight) return taps < 9 || !suits_batch_lanes(pass, s);
-    if (!input) return costs_less_than_gemm(s.group_outputs(), s.group_inputs() * taps, taps < grids);
+    if (!input) return costs_less_than_gemm(s.group_outputs(), s.group_inputs() * taps, s.P * s.Q, taps < grids);
     if (grids > 1 && taps > 1) return s.group_outputs() * taps / grids >= kLeastDepth;
-    return costs_less_than_gemm(s.group_inputs(), s.group_outputs() * taps, grids > 1);
+    return costs_less_than_gemm(s.group_inputs(), s.group_outputs() * taps, s.P * s.Q, grids > 1);
 }
 
 void conv2d_filter_lanes(const ConvShape& s, const float* x, const float* w, const float* b, float* y) {

@@ -10,6 +10,7 @@
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
 #include "cpu/conv2d/gemm.hpp"
+#include "cpu/conv2d/pointwise_backward_weight.hpp"
 #include "cpu/conv2d/weight_slices.hpp"
 #include "cpu/dispatch.hpp"
 #include "cpu/gemm.hpp"
@@ -100,6 +101,7 @@ void pack_gradients(const ConvShape& s, const Chunk& chunk, const float* dy, int
 }  // namespace
 
 void conv2d_gemm_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db) {
+    if (suits_pointwise_backward_weight(s)) return pointwise_backward_weight(s, dy, x, dw, db);
     const KernelTable& table = kernels();
     const Plan plan(s);
     const int64_t filters = s.group_outputs(), weights = s.weights();

@@ -88,6 +88,8 @@ def test_the_choice_wants_full_vectors_and_long_sums() -> None:
     assert ops.conv2d_algorithm(*shapes) in {"gemm", "gemm_unpacked"}
     assert ops.conv2d_algorithm((16, 192, 12, 12), (32, 192, 1, 1)) == "filter_lanes"
     assert ops.conv2d_algorithm(*shapes, direction="backward_weight") == "filter_lanes"
+    planes = (16, 24, 24, 24), (144, 24, 1, 1)
+    assert ops.conv2d_algorithm(*planes, direction="backward_weight") == "gemm"
     strided = (16, 128, 56, 56), (128, 128, 3, 3)
     chosen = ops.conv2d_algorithm(*strided, direction="backward_input", stride=2, padding=1)
     assert chosen == "filter_lanes"

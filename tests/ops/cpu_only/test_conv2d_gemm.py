@@ -50,7 +50,27 @@ def test_large_shapes(x_shape: tuple[int, int, int, int], filters: int) -> None:
     assert_convolution(x_shape, (filters, x_shape[1], 1, 1), {}, "normal")
 
 
+@pytest.mark.usefixtures("backend", "gemm")
+@pytest.mark.parametrize(
+    ("x_shape", "filters", "groups"),
+    [
+        pytest.param((3, 24, 24, 24), 41, 1, id="planes of one chunk"),
+        pytest.param((17, 33, 24, 24), 7, 1, id="slices of several images"),
+        pytest.param((2, 1, 48, 48), 96, 1, id="planes in several chunks"),
+        pytest.param((5, 12, 20, 24), 18, 3, id="groups"),
+        pytest.param((1, 40, 23, 24), 40, 1, id="planes that are not whole vectors"),
+    ],
+)
+def test_dot_products_of_planes(
+    x_shape: tuple[int, int, int, int], filters: int, groups: int
+) -> None:
+    w_shape = (filters, x_shape[1] // groups, 1, 1)
+    assert_convolution(x_shape, w_shape, {"groups": groups}, "integer")
+    assert_convolution(x_shape, w_shape, {"groups": groups}, "normal")
+
+
 @pytest.mark.usefixtures("gemm", "restore_threads")
 def test_same_bits_for_any_number_of_threads() -> None:
     assert_same_bits((33, 20, 7, 7), (70, 20, 1, 1))
     assert_same_bits((17, 20, 5, 6), (70, 20, 3, 3), padding=1)
+    assert_same_bits((17, 20, 24, 24), (70, 20, 1, 1))
