@@ -62,6 +62,8 @@ def test_tiles_and_channels(
         pytest.param((40, 3, 13, 13), (5, 3, 3, 3), id="many images in a chunk"),
         # Chunks hold a number of floats, so it is the sum of the channels that makes two of them.
         pytest.param((3, 20, 30, 30), (330, 20, 3, 3), id="several chunks"),
+        pytest.param((5, 7, 55, 57), (9, 7, 3, 3), id="slices"),
+        pytest.param((3, 33, 41, 44), (30, 33, 3, 3), id="slices of several chunks"),
         pytest.param((1, 257, 13, 13), (97, 257, 3, 3), id="deep"),
         pytest.param((2, 1, 300, 3), (1, 1, 3, 3), id="narrow"),
         pytest.param((3, 130, 4, 5), (131, 130, 3, 3), id="few tiles, parts of the outputs"),
@@ -81,6 +83,7 @@ def test_large_shapes(x_shape: Shape, w_shape: Shape) -> None:
     [
         pytest.param((1, 3, 9, 700), (5, 3, 3, 3), id="rows of several strips"),
         pytest.param((3, 40, 63, 63), (300, 40, 3, 3), id="several chunks"),
+        pytest.param((3, 20, 100, 91), (14, 20, 3, 3), id="slices of several chunks"),
         pytest.param((1, 257, 13, 14), (97, 257, 3, 3), id="deep"),
         pytest.param((3, 130, 8, 9), (131, 130, 3, 3), id="few tiles, parts of the outputs"),
     ],
@@ -173,6 +176,7 @@ def test_the_choice_depends_on_channels_and_tiles() -> None:
 @pytest.mark.usefixtures("winograd", "restore_threads")
 def test_same_bits_for_any_number_of_threads() -> None:
     assert_same_bits((6, 40, 30, 50), (60, 40, 3, 3), padding=1)
+    assert_same_bits((6, 24, 41, 50), (30, 12, 3, 3), padding=1, groups=2)  # slices
     assert_same_bits((6, 40, 15, 25), (60, 40, 5, 5), padding=2)
     assert_same_bits((5, 140, 4, 7), (150, 70, 3, 3), padding=1, groups=2)  # few tiles
     assert_same_bits((6, 40, 61, 99), (60, 40, 3, 3), padding=1, stride=2)
