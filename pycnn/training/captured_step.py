@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 from pycnn import backends
 from pycnn._arguments import written
+from pycnn.autograd.tensor import Tensor
 from pycnn.devices import backend, extension, move
 from pycnn.layers.module import Module, check_model
 from pycnn.layers.parameter import Buffer, Parameter
@@ -117,8 +118,9 @@ class CapturedStep:
 
         Parameters
         ----------
-        x, y : arrays
-            A batch of samples, for a model of one input, and targets; NumPy's or the device's.
+        x, y : arrays or tensors
+            A batch of samples, for a model of one input, and targets; NumPy's or the device's. Of
+            tensors, such as those of `pycnn.utils.data.DataLoader`, the arrays are taken.
 
         Returns
         -------
@@ -134,6 +136,7 @@ class CapturedStep:
         """
         if isinstance(x, tuple):
             raise TypeError(f"[CapturedStep] x must be one array, got a tuple of {len(x)} inputs")
+        x, y = _array_of("x", x), _array_of("y", y)
         # The model of a plan is on the CPU, unless it has moved since.
         if self._planner.plan is not None or self.model._placed() == "cpu":
             found = self._planner.step(x, y)
@@ -255,6 +258,18 @@ class _Settings:
         )
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _array_of(name: str, batch: Any) -> Any:
+    """Return the array of a tensor; anything else as it is."""
+    if not isinstance(batch, Tensor):
+        return batch
+    if batch.requires_grad:
+        raise ValueError(
+            f"[CapturedStep] {name} must not require gradients, as a step has them for parameters "
+            f"alone: give {name}.detach()"
+        )
+    return batch.array
 
 
 def _numbers(attributes: Mapping[str, Any]) -> list[Any]:
