@@ -69,7 +69,8 @@ class CapturedStep:
     again. The steps of all optimizers can be captured; those of Adagrad, NAdam, Lion and Muon, and
     those with gradients of few rows, are taken by Python after the replay. A gradient that somebody
     keeps is not overwritten: the step is captured anew. ``print(step)`` lists the calls of the
-    plan, with their times.
+    plan, with their times, or say why there is none. The update is part of the step, so there is no
+    place between them for limits on gradients: `pycnn.fit` has `max_grad_norm`.
 
     On a GPU a step that needs the CPU in the middle cannot be captured: the gradient of an
     `Embedding`, whose words the CPU sorts, a `BatchNorm2d` in evaluation mode, whose statistics are
@@ -177,9 +178,12 @@ class CapturedStep:
         return self._planner.reason
 
     def __str__(self) -> str:
-        """Return a line for each call of the plan; without one, what there is instead."""
+        """Return a line for each call of the plan; without one, why there is none."""
         plan = self._planner.plan
-        return repr(self) if plan is None else plan.describe()
+        if plan is not None:
+            return plan.describe()
+        on_cpu = self.model._placed() == "cpu"
+        return f"CapturedStep without a plan: {self.reason if on_cpu else 'the model is on a GPU'}"
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         """Refuse copies: what was captured belongs to this model and optimizer."""

@@ -193,6 +193,7 @@ def test_tensors_are_taken_as_their_arrays() -> None:
     step = CapturedStep(model, nn.CrossEntropyLoss(), nn.optim.SGD(model.parameters(), 0.1))
     x, y = np.ones((2, 3), np.float32), np.array([0, 1])
     step(x, y)
+    assert str(step) == f"CapturedStep without a plan: {step.reason}"
     with pytest.raises(ValueError, match="outside"):
         step(x, y + 2)
     before = model[0].weight.data.copy()
