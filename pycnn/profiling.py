@@ -290,7 +290,9 @@ def _step(model: Module, inputs: tuple[Array, ...]) -> tuple[float, float]:
     return middle - start, perf_counter() - turn
 
 
-def profile(model: Module, x: Array | tuple[Array, ...], seconds: float = 1.0) -> Profile:
+def profile(
+    model: Module, x: Array | Tensor | tuple[Array | Tensor, ...], seconds: float = 1.0
+) -> Profile:
     """Measure forward and backward pass of every layer of a model.
 
     The model itself stays as it is: a copy takes training steps on `x` as `fit` does (in training
@@ -302,9 +304,9 @@ def profile(model: Module, x: Array | tuple[Array, ...], seconds: float = 1.0) -
     ----------
     model : Module
         Any model.
-    x : ndarray, or tuple of them
+    x : ndarray or Tensor, or tuple of them
         A batch of samples that fits it, with the batch axis; the batches of a model that takes
-        several inputs.
+        several inputs. Of tensors the arrays are taken.
     seconds : float
         How long to repeat the steps, after two to warm up; at least five are done.
 
@@ -324,13 +326,16 @@ def profile(model: Module, x: Array | tuple[Array, ...], seconds: float = 1.0) -
     Notes
     -----
     Functions in a ``forward`` have no line: their time is in "between". So is the backward pass of
-    a module without layers below it whose ``forward`` calls functions.
+    a module without layers below it whose ``forward`` calls functions. Where layers run as one op
+    in a whole step, such as convolution, rectifier and pooling, "between" is negative: what that
+    saves.
 
     The time of a layer includes its Python code. Arrays that the previous layer has left in a cache
     are read from there, so GB/s may exceed the bandwidth of the memory. Other programs on the same
     cores make all figures worse.
     """
     check_model("profile", model)
+    batch: Any = mapped(lambda one: one.array if isinstance(one, Tensor) else one, x)
     if model._placed() != "cpu":
         raise ValueError(f"[profile] measures on the CPU, the model is on {model._placed()!r}")
     limit = positive("profile", "seconds", seconds)
@@ -340,7 +345,7 @@ def profile(model: Module, x: Array | tuple[Array, ...], seconds: float = 1.0) -
     for path, layer in _leaves(copied):
         if all(layer is not probe.layer for probe in probes):
             probes.append(_Probe(path, layer))
-    inputs = x if isinstance(x, tuple) else (x,)
+    inputs = batch if isinstance(batch, tuple) else (batch,)
     passes: list[tuple[float, float]] = []
     begin = perf_counter()
     while len(passes) < LEAST_STEPS + WARM_UP or perf_counter() - begin < limit:
@@ -360,6 +365,6 @@ def profile(model: Module, x: Array | tuple[Array, ...], seconds: float = 1.0) -
         statistics.median(backward for _, backward in passes[WARM_UP:]),
         1e9 * peak,
         threads,
-        why_unplanned(copied, x),
-        why_not_repeated(copied, x),
+        why_unplanned(copied, batch),
+        why_not_repeated(copied, batch),
     )

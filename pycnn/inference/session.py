@@ -16,7 +16,7 @@ from pycnn.inference.engine import Engine
 from pycnn.inference.graph import FloatArray, Graph
 from pycnn.inference.running import runner_of
 from pycnn.inference.simplify import simplify
-from pycnn.inference.trace import Example, difference, traced
+from pycnn.inference.trace import Example, difference, line_of, traced
 from pycnn.inference.traced import Untraceable
 from pycnn.layers.module import Module, check_model
 
@@ -295,8 +295,11 @@ def _traced(model: Module, shape: tuple[int, ...]) -> tuple[Graph, list[Example]
     try:
         return traced(model, shape)
     except Untraceable as error:
+        line = line_of(error)
+        where = f"{line}; " if line else ""
         raise ValueError(
-            f"[{_OWNER}] the model cannot be made ready: {error} (pycnn.predict runs it as it is)"
+            f"[{_OWNER}] the model cannot be made ready: {error} ({where}pycnn.predict runs it as "
+            "it is)"
         ) from error.__cause__
     except (TypeError, ValueError) as error:
         text = error.args[0] if error.args else ""

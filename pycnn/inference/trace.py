@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePath
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -161,6 +162,16 @@ def _place(error: BaseException, names: dict[int, str]) -> str:
     """Return the path of the innermost layer that an error came from."""
     found = [names.get(id(frame.tb_frame.f_locals.get("self"))) for frame in _frames(error)]
     return next((name for name in reversed(found) if name is not None), "")
+
+
+def line_of(error: BaseException) -> str:
+    """Return file and line of the user's code that an error came from; empty if there is none."""
+    lines = [
+        f"{PurePath(frame.tb_frame.f_code.co_filename).name}:{frame.tb_lineno}"
+        for frame in _frames(error)
+        if frame.tb_frame.f_globals.get("__name__", "").partition(".")[0] not in ("numpy", "pycnn")
+    ]
+    return lines[-1] if lines else ""
 
 
 def _frames(error: BaseException) -> Iterator[TracebackType]:

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 from pycnn import backends
 from pycnn._arguments import written
+from pycnn.autograd.tensor import Tensor
 from pycnn.devices import backend, extension, move
 from pycnn.layers.module import Module, check_model
 from pycnn.layers.parameter import Buffer, Parameter
@@ -68,7 +69,8 @@ class CapturedStep:
     again. The steps of all optimizers can be captured; those of Adagrad, NAdam, Lion and Muon, and
     those with gradients of few rows, are taken by Python after the replay. A gradient that somebody
     keeps is not overwritten: the step is captured anew. ``print(step)`` lists the calls of the
-    plan, with their times.
+    plan, with their times, or say why there is none. The update is part of the step, so there is no
+    place between them for limits on gradients: `pycnn.fit` has `max_grad_norm`.
 
     On a GPU a step that needs the CPU in the middle cannot be captured: the gradient of an
     `Embedding`, whose words the CPU sorts, a `BatchNorm2d` in evaluation mode, whose statistics are
@@ -117,8 +119,9 @@ class CapturedStep:
 
         Parameters
         ----------
-        x, y : arrays
-            A batch of samples, for a model of one input, and targets; NumPy's or the device's.
+        x, y : arrays or tensors
+            A batch of samples, for a model of one input, and targets; NumPy's or the device's. Of
+            tensors, such as those of `pycnn.utils.data.DataLoader`, the arrays are taken.
 
         Returns
         -------
@@ -134,6 +137,7 @@ class CapturedStep:
         """
         if isinstance(x, tuple):
             raise TypeError(f"[CapturedStep] x must be one array, got a tuple of {len(x)} inputs")
+        x, y = _array_of("x", x), _array_of("y", y)
         # The model of a plan is on the CPU, unless it has moved since.
         if self._planner.plan is not None or self.model._placed() == "cpu":
             found = self._planner.step(x, y)
@@ -174,9 +178,12 @@ class CapturedStep:
         return self._planner.reason
 
     def __str__(self) -> str:
-        """Return a line for each call of the plan; without one, what there is instead."""
+        """Return a line for each call of the plan; without one, why there is none."""
         plan = self._planner.plan
-        return repr(self) if plan is None else plan.describe()
+        if plan is not None:
+            return plan.describe()
+        on_cpu = self.model._placed() == "cpu"
+        return f"CapturedStep without a plan: {self.reason if on_cpu else 'the model is on a GPU'}"
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         """Refuse copies: what was captured belongs to this model and optimizer."""
@@ -255,6 +262,18 @@ class _Settings:
         )
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _array_of(name: str, batch: Any) -> Any:
+    """Return the array of a tensor; anything else as it is."""
+    if not isinstance(batch, Tensor):
+        return batch
+    if batch.requires_grad:
+        raise ValueError(
+            f"[CapturedStep] {name} must not require gradients, as a step has them for parameters "
+            f"alone: give {name}.detach()"
+        )
+    return batch.array
 
 
 def _numbers(attributes: Mapping[str, Any]) -> list[Any]:

@@ -114,7 +114,7 @@ def constants_of_forward(module: Module) -> Constants:
     if kind.backward_parameters is not Module.backward_parameters:
         raise Varying(f"{kind.__name__} has a backward_parameters of its own")
     reader = _Reader(module)
-    reader.function(getattr(kind.forward, "__wrapped__", kind.forward))
+    reader.function(getattr(kind.forward, "__wrapped__", kind.forward), is_method=True)
     return reader.constants
 
 
@@ -126,14 +126,18 @@ class _Reader:
         self.constants: Constants = [(type(module), "forward")]
         self._seen: set[CodeType] = set()
 
-    def function(self, function: Any) -> None:
-        """Read a function of the user's, and those that it calls."""
+    def function(self, function: Any, *, is_method: bool) -> None:
+        """Read a function of the user's, and those that it calls.
+
+        The first argument of a method is the module, whatever its name.
+        """
         if type(function) is not FunctionType or function.__closure__:
             raise Varying(f"{_named(function)} is no plain function")
-        takes_self = function.__code__.co_varnames[:1] == ("self",)
-        self._code(function.__code__, function.__globals__, takes_self)
+        code = function.__code__
+        own = code.co_varnames[0] if is_method and code.co_argcount else ""
+        self._code(code, function.__globals__, own)
 
-    def _code(self, code: CodeType, names: dict[str, Any], takes_self: bool) -> None:
+    def _code(self, code: CodeType, names: dict[str, Any], own: str) -> None:
         if code in self._seen:
             return
         self._seen.add(code)
@@ -142,17 +146,19 @@ class _Reader:
             operation, name = step.opname, step.argval
             if operation not in _HARMLESS:
                 raise Varying(f"{code.co_name} has the instruction {operation}")
-            if "STORE_FAST" in operation and "self" in (
-                name if isinstance(name, tuple) else (name,)
+            if (
+                own
+                and "STORE_FAST" in operation
+                and own in (name if isinstance(name, tuple) else (name,))
             ):
-                raise Varying(f"{code.co_name} assigns to self")
+                raise Varying(f"{code.co_name} assigns to {own}")
             if operation == "LOAD_GLOBAL":
                 known = self._global(names, name)
             elif operation in ("LOAD_ATTR", "LOAD_METHOD"):
                 known = self._attribute(known, name)
             elif "LOAD_FAST" in operation:
                 last = name[-1] if isinstance(name, tuple) else name
-                known = self.module if takes_self and last == "self" else _UNKNOWN
+                known = self.module if own and last == own else _UNKNOWN
             elif operation not in ("CACHE", "PUSH_NULL"):
                 known = _UNKNOWN
 
@@ -192,11 +198,12 @@ class _Reader:
             return _UNKNOWN
         if isinstance(value, ModuleType) and value.__name__.partition(".")[0] == "pycnn":
             return value
-        if isinstance(value, MethodType) and value.__self__ is self.module:
+        is_method = isinstance(value, MethodType) and value.__self__ is self.module
+        if is_method:
             value = value.__func__
         if isinstance(value, FunctionType):
             if value.__module__.partition(".")[0] != "pycnn":
-                self.function(value)
+                self.function(value, is_method=is_method)
             elif not value.__module__.startswith(OF_FUNCTIONS):
                 raise Varying(f"{name} is a function of {value.__module__}")
             elif "dropout" in name:

@@ -15,6 +15,7 @@ from support.small_training import CLASSES, blobs, small_net
 from support.threads import at_once
 
 import pycnn as nn
+import pycnn.functional as F
 from pycnn import InferenceSession, models
 from pycnn.inference.session import ALIKE
 from pycnn.inference.trace import difference
@@ -240,6 +241,18 @@ def test_models_that_are_refused(arguments: Any, kind: type[Exception], words: s
     assert str(refusal.value).startswith("[InferenceSession] ")
     assert words in str(refusal.value)
     assert "inference" not in str(refusal.value)
+
+
+def test_a_refusal_names_the_line_of_a_forward() -> None:
+    def forward(x: Any) -> Any:
+        x = F.relu(x)
+        return F.log_softmax(x.cumsum(1))
+
+    line = forward.__code__.co_firstlineno + 2
+    with pytest.raises(ValueError, match=rf"reads numbers .*\(test_session\.py:{line}; pycnn"):
+        InferenceSession(nn.Sequential(Own(forward)), (3,))
+    with pytest.raises(ValueError, match=r"\(pycnn\.predict runs"):  # no code of the user's
+        InferenceSession(models.neocognitron(rng=0), (1, 28, 28))
 
 
 def test_results_that_are_not_the_models_are_refused() -> None:

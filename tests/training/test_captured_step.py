@@ -172,6 +172,35 @@ def test_wrong_labels_update_nothing() -> None:
     assert np.isfinite(step(*data[4]))
 
 
+class OfTensors(CapturedStep):
+    def __call__(self, x: Any, y: Any) -> float:
+        return super().__call__(nn.tensor(x), nn.tensor(y))
+
+
+def test_tensors_are_taken_as_their_arrays() -> None:
+    """Also after a batch that was refused between its forward and its backward pass."""
+    data = batches([4] * 4)
+    losses, weights, _ = trained(Eager, data)
+    found, found_weights, step = trained(OfTensors, data)
+    assert found == losses
+    assert step.reason == ""
+    for name, expected in weights.items():
+        np.testing.assert_array_equal(found_weights[name], expected, err_msg=name)
+    with pytest.raises(ValueError, match=r"x must not require gradients.*x\.detach\(\)"):
+        CapturedStep.__call__(step, nn.tensor(data[0][0], requires_grad=True), data[0][1])
+
+    model = nn.Sequential(nn.Linear(3, 2, bias=False, rng=0)).train()
+    step = CapturedStep(model, nn.CrossEntropyLoss(), nn.optim.SGD(model.parameters(), 0.1))
+    x, y = np.ones((2, 3), np.float32), np.array([0, 1])
+    step(x, y)
+    assert str(step) == f"CapturedStep without a plan: {step.reason}"
+    with pytest.raises(ValueError, match="outside"):
+        step(x, y + 2)
+    before = model[0].weight.data.copy()
+    step(nn.tensor(0 * x), nn.tensor(y))  # whose gradients are 0
+    np.testing.assert_array_equal(model[0].weight.data, before)
+
+
 def test_what_changes_is_recorded_anew() -> None:
     def change(number: int, model: Any, update: Any, loss: Any) -> None:
         if number == 3:

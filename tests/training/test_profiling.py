@@ -81,6 +81,13 @@ def test_the_table_has_a_line_for_each_layer(x: np.ndarray) -> None:
     assert "steps of fit: replayed by one call" in lines[-1]
 
 
+def test_tensors_are_taken_as_their_arrays(x: np.ndarray) -> None:
+    for model in (nn.models.lenet5(rng=0), nn.Sequential(nn.Flatten(), nn.Linear(784, 2, rng=0))):
+        result = nn.profile(model, nn.tensor(x), seconds=1e-3)
+        assert result.layers[-1].output_shape[0] == len(x)
+        assert "replayed by one call" in str(result)
+
+
 def test_wrong_arguments_are_refused(x: np.ndarray) -> None:
     with pytest.raises(TypeError, match=r"\[profile\] model must be an instance of Module"):
         nn.profile(wrong(x), x)

@@ -95,6 +95,26 @@ class Called(Net):
         return super().__call__(*inputs, **options)
 
 
+class Unusual(Net):
+    """Calls itself by another name."""
+
+    def forward(net, x: Any) -> Any:
+        x = F.max_pool2d(F.relu(net.conv1(x)), net.pool)
+        x = net.second(x)
+        return net.fc(net.drop(x.view(x.size(0), -1)))
+
+
+class Borrowing(Net):
+    """Calls a plain function whose argument is called as that of methods."""
+
+    def second(self, x: Any) -> Any:
+        return F.max_pool2d(F.relu(convolved(self, x)), 2)
+
+
+def convolved(self: Any, x: Any) -> Any:
+    return self.conv2(x)
+
+
 def data(count: int) -> list[tuple[np.ndarray, np.ndarray]]:
     rng = np.random.default_rng(1)
     return [
@@ -119,9 +139,10 @@ def losses(model: Any, captured: bool, change: Any = lambda *_: None) -> tuple[l
     return found, step.reason
 
 
-def test_a_static_forward_is_planned() -> None:
-    expected, _ = losses(Net(), False)
-    assert losses(Net(), True) == (expected, "")
+@pytest.mark.parametrize("kind", [Net, Unusual])
+def test_a_static_forward_is_planned(kind: Any) -> None:
+    expected, _ = losses(kind(), False)
+    assert losses(kind(), True) == (expected, "")
 
 
 def test_what_it_reads_is_noticed() -> None:
@@ -147,6 +168,7 @@ def test_what_it_reads_is_noticed() -> None:
         (Dropping, "dropout draws from the stream"),
         (Reading, "SIZES is a dict"),
         (Called, "defines __call__"),
+        (Borrowing, "conv2 is none of the attributes"),
     ],
 )
 def test_what_may_vary_is_left_to_python(kind: Any, reason: str) -> None:
