@@ -101,6 +101,13 @@ void RecordedBlocks::clear() noexcept {
     for (const Block& block : blocks_) std::memset(block.data, 0, block.bytes);
 }
 
+bool RecordedBlocks::is_alive(const void* data) {
+    const std::lock_guard lock(mutex_);
+    return std::any_of(in_arena_.begin(), in_arena_.end(), [&](const auto& place) { return arena_ + place.offset == data; }) ||
+           std::any_of(blocks_.begin(), blocks_.end(),
+                       [&](const Block& block) { return block.data == data && !block.is_free; });
+}
+
 Recording::~Recording() {
     stop();
     blocks_->release();
@@ -137,7 +144,7 @@ void Recording::pause() noexcept {
 
 void Recording::note(const void* data, size_t bytes, const Shape& shape, Use use) {
     const auto begin = reinterpret_cast<uintptr_t>(data);
-    notes_.push_back({{begin, begin + bytes}, use, to_string(shape)});
+    notes_.push_back({{begin, begin + bytes}, use, to_string(shape), 0, 0, nullptr});
 }
 
 bool Recording::knows(const Range& range) const {
@@ -156,6 +163,10 @@ void Recording::add(std::string op, std::function<void()> run) {
         }
         std::string& list = note.use == Use::read ? step.reads : step.writes;
         list += (list.empty() ? "" : " ") + note.shape;
+    }
+    for (Note& note : notes_) {
+        note.step = steps_.size();
+        uses_.push_back(std::move(note));
     }
     notes_.clear();
     steps_.push_back(std::move(step));

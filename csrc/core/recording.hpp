@@ -41,6 +41,7 @@ public:
     void close();                          // from now on no block is taken again
     void release() noexcept;               // the recording is gone: only living arrays need their blocks
     void clear() noexcept;                 // writes zeros into all of them
+    bool is_alive(const void* data);       // whether an array lies there
     size_t bytes() const { return bytes_; }
 
 private:
@@ -68,7 +69,7 @@ public:
     // What one op did, in words and as a call.
     struct Step {
         std::string op;
-        std::string reads, writes;  // the shapes of its arrays
+        std::string reads, writes;  // the shapes of its arrays, and which lie in lanes
         std::function<void()> run;
     };
 
@@ -99,6 +100,8 @@ public:
     void note(const void* data, size_t bytes, const Shape& shape, Use use);
     void add(std::string op, std::function<void()> run);
     void forget_notes() { notes_.clear(); }
+    // A noted array of so many images that the op can take with the images of the batch in lanes, once what this returns is true.
+    std::shared_ptr<const bool> offer_lanes(const void* data, int64_t images);
     void add_check(std::function<void()> run);  // of numbers in arrays of the next op
     void refuse(const std::string& op, const std::string& reason);
     const std::shared_ptr<RecordedBlocks>& blocks() const { return blocks_; }
@@ -115,6 +118,9 @@ public:
         if (next_place_ >= places_.size()) fail_renewal();
         *static_cast<T*>(places_[next_place_++].get()) = value;
     }
+
+    // Lets arrays stay in lanes between the ops that offered it, for repetitions: those that no other op uses, and nobody can see.
+    void keep_lanes();
 
     // Between start_renewal(first) and end_renewal(), ops of this thread write their changing numbers into the places from `first` on.
     size_t places() const { return places_.size(); }
@@ -138,10 +144,14 @@ private:
         Range range;
         Use use;
         std::string shape;
+        size_t step = 0;  // that it is an array of
+        int64_t images = 0;
+        std::shared_ptr<bool> in_lanes;  // null if the op did not offer it
     };
     std::shared_ptr<RecordedBlocks> blocks_;
     std::vector<Range> known_;  // arrays that may be read
     std::vector<Note> notes_;   // arrays of the next op
+    std::vector<Note> uses_;    // of all steps
     std::vector<Step> steps_;
     std::vector<std::shared_ptr<void>> places_;
     std::vector<std::shared_ptr<double>> losses_;
@@ -152,6 +162,7 @@ private:
     bool is_renewing_ = false;
 
     bool knows(const Range& range) const;
+    bool can_keep_lanes(size_t made) const;
     [[noreturn]] static void fail_renewal();
 };
 

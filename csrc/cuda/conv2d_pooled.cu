@@ -76,9 +76,10 @@ __global__ void spread_gradients_kernel(PoolSizes s, const float* dy, const int3
 bool can_pool_in_lanes(const PooledConvShape&) { return false; }
 bool pools_in_lanes(const PooledConvShape&) { return false; }
 Shape lane_winners(const PooledConvShape&) { return {}; }
+ImageLanes possible_lanes(const PooledConvShape&) { return {}; }
 
 void conv2d_relu_max_pool2d(const PooledConvShape& s, const float* x, const float* w, const float* b, float* y,
-                            const Winners& winners) {
+                            const Winners& winners, const ImageLanes&) {
     using namespace cuda;
     const PoolSizes sizes(s, ConvSizes(s.conv));
     const Workspace<float> convolved(s.conv.N * s.conv.K * s.conv.P * s.conv.Q);
@@ -89,7 +90,7 @@ void conv2d_relu_max_pool2d(const PooledConvShape& s, const float* x, const floa
 
 // Winners outside of their planes are reported last, so that the device does not wait between the passes.
 void conv2d_relu_max_pool2d_backward(const PooledConvShape& s, const float* dy, const Winners& winners, const float* x,
-                                     const float* w, float* dx, float* dw, float* db) {
+                                     const float* w, float* dx, float* dw, float* db, const ImageLanes&) {
     using namespace cuda;
     const PoolSizes sizes(s, ConvSizes(s.conv));
     const int64_t outputs = s.conv.N * s.conv.K * s.conv.P * s.conv.Q;

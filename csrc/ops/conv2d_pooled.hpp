@@ -24,12 +24,22 @@ bool pools_in_lanes(const PooledConvShape& s);
 // The shape of winners in lanes.
 Shape lane_winners(const PooledConvShape& s);
 
+// Which arrays hold the images of the batch in lanes, as [block][plane][pixel][image], instead of NCHW. For a batch of whole blocks that
+// takes the same memory. CPU only: on CUDA none are.
+struct ImageLanes {
+    bool x = false, y = false;
+    bool dx = false, dy = false;  // their gradients, of backward
+};
+
+// Which of them may: those that the kernels would turn into lanes, or from lanes, as they are, with nothing around the images.
+ImageLanes possible_lanes(const PooledConvShape& s);
+
 // y (N, K, P, Q), P and Q those of the pooling.
 void conv2d_relu_max_pool2d(const PooledConvShape& s, const float* x, const float* w, const float* b, float* y,
-                            const Winners& winners);
+                            const Winners& winners, const ImageLanes& kept = {});
 
 // dx (may be null: not wanted), dw and db from dy, the gradient of y. ValueError where a winner lies outside its plane.
 void conv2d_relu_max_pool2d_backward(const PooledConvShape& s, const float* dy, const Winners& winners, const float* x,
-                                     const float* w, float* dx, float* dw, float* db);
+                                     const float* w, float* dx, float* dw, float* db, const ImageLanes& kept = {});
 
 }  // namespace pycnn

@@ -23,7 +23,9 @@ py::tuple bind_conv2d_relu_max_pool2d(py::handle x_array, py::handle w_array, py
     Array result = new_array(op, {s.conv.N, s.conv.K, s.P, s.Q}, y);
     Array places = pools_in_lanes(s) ? new_array(op, lane_winners(s), winners.lanes)
                                      : new_array(op, {s.conv.N, s.conv.K, s.P, s.Q}, winners.planes);
-    run_op(op, [=] { conv2d_relu_max_pool2d(s, x.data, w.data, b, y, winners); });
+    const ImageLanes possible = possible_lanes(s);
+    const KeptLanes kept_x(possible.x, x.data, s.conv.N), kept_y(possible.y, y, s.conv.N);
+    run_op(op, [=] { conv2d_relu_max_pool2d(s, x.data, w.data, b, y, winners, {*kept_x, *kept_y}); });
     return py::make_tuple(std::move(result), std::move(places));
 }
 
@@ -59,8 +61,11 @@ py::tuple bind_conv2d_relu_max_pool2d_backward(py::handle dy_array, py::handle w
     if (to_flag(op, "input_gradient", input_gradient)) of_input = new_array(op, x.shape, dx);
     const WeightGradients gradients(op, out, w.shape, {s.conv.K},
                                     {{"dy", dy}, {"winners", lanes}, {"winners", planes}, {"x", x}, {"weight", w}});
+    const ImageLanes possible = in_lanes ? possible_lanes(s) : ImageLanes{};
+    const KeptLanes kept_x(possible.x, x.data, s.conv.N), kept_dx(possible.dx, dx, s.conv.N),
+        kept_dy(possible.dy, dy.data, s.conv.N);
     run_op(op, [=, dw = gradients.dw, db = gradients.db] {
-        conv2d_relu_max_pool2d_backward(s, dy.data, winners, x.data, w.data, dx, dw, db);
+        conv2d_relu_max_pool2d_backward(s, dy.data, winners, x.data, w.data, dx, dw, db, {*kept_x, false, *kept_dx, *kept_dy});
     });
     return py::make_tuple(std::move(of_input), gradients.weight(), gradients.bias());
 }

@@ -75,6 +75,7 @@ class Plan:
         allowed = [plain(array) for array in arrays if isinstance(array, np.ndarray)]
         with recording(self.recorded, [*self.batch, *allowed]):
             self.loss, self.output = passes(*self.batch)
+        ops.keep_lanes()
         self._arrays = allowed
         self._passes, self._renewals = len(ops.steps), self.recorded.renewals
         self.update: RecordedUpdate | None = None
@@ -182,7 +183,7 @@ class Plan:
 
 def _few(shapes: str) -> str:
     """Shorten a list of shapes, such as those of all parameters."""
-    listed = re.findall(r"\(.*?\)", shapes)
+    listed = re.findall(r"\(.*?\)(?: in lanes)?", shapes)
     left = len(listed) - SHOWN
     return shapes if left <= 0 else f"{' '.join(listed[:SHOWN])} and {left} more"
 

@@ -89,10 +89,12 @@ void conv2d_batch_lanes(const ConvShape& s, const float* x, const float* w, cons
 }
 
 void conv2d_batch_lanes_pooled(const PooledConvShape& s, const float* x, const float* w, const float* b, float* y,
-                               uint8_t* winners) {
-    if (takes_lane_windows(s)) return conv2d_lane_windows(s, x, w, b, y, winners);
-    const Workspace<float> interleaved = interleaved_images(kernels(), s.conv.N, s.conv.C, s.conv.H * s.conv.W, x);
-    InterleavedCorrelation p = forward_pass(s.conv, interleaved.data(), w, b, y);
+                               uint8_t* winners, const ImageLanes& kept) {
+    if (takes_lane_windows(s)) return conv2d_lane_windows(s, x, w, b, y, winners, kept);
+    const Workspace<float> interleaved =
+        kept.x ? Workspace<float>(0) : interleaved_images(kernels(), s.conv.N, s.conv.C, s.conv.H * s.conv.W, x);
+    InterleavedCorrelation p = forward_pass(s.conv, kept.x ? x : interleaved.data(), w, b, y);
+    p.target_in_lanes = kept.y;
     p.pooled = &s;
     p.winners = winners;
     correlate_interleaved(p);
@@ -121,11 +123,11 @@ void conv2d_batch_lanes_backward_input(const ConvShape& s, const float* dy, cons
 }
 
 void conv2d_batch_lanes_pooled_backward(const PooledConvShape& s, const float* dy, const uint8_t* winners, const float* x,
-                                        const float* w, float* dx, float* dw, float* db) {
+                                        const float* w, float* dx, float* dw, float* db, const ImageLanes& kept) {
     if (takes_pooled_lanes(kernels(), s)) {
-        const PooledLanes pooled(kernels(), s, dy, winners);
-        pooled_lanes_backward_weight(s, pooled, x, dw, db);
-        if (dx) pooled_lanes_backward_input(s, pooled, w, dx);
+        const PooledLanes pooled(kernels(), s, dy, winners, kept.dy);
+        pooled_lanes_backward_weight(s, pooled, x, dw, db, kept.x);
+        if (dx) pooled_lanes_backward_input(s, pooled, w, dx, kept.dx);
         return;
     }
     const Workspace<float> interleaved = interleaved_gradient(kernels(), s, dy, winners);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "cpu/conv2d/algorithms.hpp"
+#include "ops/conv2d_pooled.hpp"
 
 namespace pycnn {
 
@@ -20,8 +21,8 @@ void conv2d_batch_lanes_backward_weight(const ConvShape& s, const float* dy, con
 
 // The passes of conv2d_pooled.hpp, for convolutions with a step of 1.
 void conv2d_batch_lanes_pooled(const PooledConvShape& s, const float* x, const float* w, const float* b, float* y,
-                               uint8_t* winners);
+                               uint8_t* winners, const ImageLanes& kept);
 void conv2d_batch_lanes_pooled_backward(const PooledConvShape& s, const float* dy, const uint8_t* winners, const float* x,
-                                        const float* w, float* dx, float* dw, float* db);
+                                        const float* w, float* dx, float* dw, float* db, const ImageLanes& kept);
 
 }  // namespace pycnn

@@ -9,6 +9,7 @@
 #include "cpu/conv2d/algorithms.hpp"
 #include "cpu/conv2d/batch_lanes.hpp"
 #include "cpu/conv2d/interleaved_images.hpp"
+#include "cpu/conv2d/pooled_lanes.hpp"
 #include "cpu/dispatch.hpp"
 #include "ops/conv2d.hpp"
 #include "ops/visible_taps.hpp"
@@ -34,6 +35,15 @@ Shape lane_winners(const PooledConvShape& s) {
     return {ceil_div(s.conv.N, block), s.conv.K, s.P, s.Q, block};
 }
 
+// Images of the input may be in lanes where there is no padding around them, and whole pairs of pixels along a row.
+ImageLanes possible_lanes(const PooledConvShape& s) {
+    const ConvShape& c = s.conv;
+    const bool whole = c.N > 0 && c.N % block_images(kernels()) == 0;
+    if (!whole || !pools_in_lanes(s) || !takes_pooled_lanes(kernels(), s)) return {};
+    const bool bare = c.pad.top == 0 && c.pad.left == 0 && c.P + c.R - 1 == c.H && c.Q + c.S - 1 == c.W && c.W % 2 == 0;
+    return {bare, true, bare, true};
+}
+
 namespace {
 
 PoolWindow window(const PooledConvShape& s) {
@@ -44,8 +54,8 @@ PoolWindow window(const PooledConvShape& s) {
 }  // namespace
 
 void conv2d_relu_max_pool2d(const PooledConvShape& s, const float* x, const float* w, const float* b, float* y,
-                            const Winners& winners) {
-    if (winners.lanes) return conv2d_batch_lanes_pooled(s, x, w, b, y, winners.lanes);
+                            const Winners& winners, const ImageLanes& kept) {
+    if (winners.lanes) return conv2d_batch_lanes_pooled(s, x, w, b, y, winners.lanes, kept);
     const KernelTable& table = kernels();
     const PoolWindow g = window(s);
     const int64_t planes = s.conv.N * s.conv.K, plane = s.conv.P * s.conv.Q, outputs = s.P * s.Q;
@@ -63,8 +73,8 @@ void conv2d_relu_max_pool2d(const PooledConvShape& s, const float* x, const floa
 }
 
 void conv2d_relu_max_pool2d_backward(const PooledConvShape& s, const float* dy, const Winners& winners, const float* x,
-                                     const float* w, float* dx, float* dw, float* db) {
-    if (winners.lanes) return conv2d_batch_lanes_pooled_backward(s, dy, winners.lanes, x, w, dx, dw, db);
+                                     const float* w, float* dx, float* dw, float* db, const ImageLanes& kept) {
+    if (winners.lanes) return conv2d_batch_lanes_pooled_backward(s, dy, winners.lanes, x, w, dx, dw, db, kept);
     const int64_t planes = s.conv.N * s.conv.K, plane = s.conv.P * s.conv.Q, outputs = s.P * s.Q;
     const Workspace<float> gradient(planes * plane);
     std::atomic<bool> outside{false};

@@ -130,12 +130,14 @@ void correlate_interleaved(const InterleavedCorrelation& p) {
         const int64_t band = task % bands, g = task / bands % p.groups, n = task / bands / p.groups;
         const int64_t first = band * out_rows / bands, height = (band + 1) * out_rows / bands - first;
         const int64_t pixels = height * out_columns;
-        float* area = areas.data() + area_size * thread;
-        float* windows = area + p.rows * band_plane;
+        float* windows = areas.data() + area_size * thread + p.rows * band_plane;
+        const int64_t in_lanes = (((n * p.groups + g) * p.rows) * out_rows + first) * out_columns * block;
+        float* area = p.target_in_lanes ? p.target + in_lanes : areas.data() + area_size * thread;
+        const int64_t area_plane = p.target_in_lanes ? out_rows * out_columns * block : pixels * block;
         for (int64_t i = 0; i < height; ++i) {
             float* row = area + i * out_columns * block;
             if (!p.pooled) {
-                outputs.run(n, g, first + i, width, row, pixels * block);
+                outputs.run(n, g, first + i, width, row, area_plane);
                 continue;
             }
             for (int64_t r = 0; r < window.h; ++r)
@@ -143,10 +145,10 @@ void correlate_interleaved(const InterleavedCorrelation& p) {
             for (int64_t m = 0; m < p.rows; ++m) {
                 const int64_t plane = (n * p.groups + g) * p.rows + m;
                 table.lane_max_pool(window.h, window.w, out_columns, windows + m * windows_plane, width * block,
-                                    row + m * pixels * block, p.winners + (plane * out_rows + first + i) * out_columns * block);
+                                    row + m * area_plane, p.winners + (plane * out_rows + first + i) * out_columns * block);
             }
         }
-        for (int64_t m = 0; m < p.rows; ++m)
+        for (int64_t m = 0; m < p.rows && !p.target_in_lanes; ++m)
             Block(block, n, p.images)
                 .store(table, pixels, area + m * pixels * block, p.target + ((g * p.rows + m) * out_rows + first) * out_columns,
                        p.groups * p.rows * out_rows * out_columns);

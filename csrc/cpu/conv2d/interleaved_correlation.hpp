@@ -36,6 +36,7 @@ struct InterleavedCorrelation {
     float* target;
     const PooledConvShape* pooled = nullptr;
     uint8_t* winners = nullptr;
+    bool target_in_lanes = false;  // [block][plane][pixel][image]
 
     int64_t in_plane() const { return down.in * across.in; }
     int64_t out_plane() const { return down.out * across.out; }

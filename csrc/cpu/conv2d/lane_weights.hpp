@@ -47,7 +47,7 @@ void add_lane_products(const ConvShape& s, const PaddedLanes& x, int64_t most_fi
         LongSum* slice_db = slices.db(slice) + k;
         LongSums sums(slice_dw, filters, row_length, row_length, totals.of(thread));
         for (int64_t n = slice * x.blocks / count; n < (slice + 1) * x.blocks / count; ++n) {
-            const float* images = x.images.data() + n * x.size + g * s.group_inputs() * x.height * x.width * x.block;
+            const float* images = x.data + n * x.size + g * s.group_inputs() * x.height * x.width * x.block;
             for (int64_t i = 0; i < row_runs.count * column_runs.count; ++i) {
                 const int64_t row = i / column_runs.count, column = i % column_runs.count;
                 const int64_t p = row_runs.begin(row), q = column_runs.begin(column);

@@ -27,11 +27,12 @@ bool takes_lane_windows(const PooledConvShape& s) {
            channels_of_block(c.group_inputs(), c.R * c.S) == c.group_inputs();
 }
 
-void conv2d_lane_windows(const PooledConvShape& s, const float* x, const float* w, const float* b, float* y, uint8_t* winners) {
+void conv2d_lane_windows(const PooledConvShape& s, const float* x, const float* w, const float* b, float* y, uint8_t* winners,
+                         const ImageLanes& kept) {
     const ConvShape& c = s.conv;
     if (c.N == 0) return;
     const KernelTable& table = kernels();
-    const PaddedLanes padded(table, c, x);
+    const PaddedLanes padded(table, c, x, kept.x);
     const int64_t block = padded.block, pitch = padded.width * block, filters = c.group_outputs();
     std::vector<int64_t> offsets;  // of the terms of an output
     for (int64_t i = 0; i < c.group_inputs(); ++i)
@@ -49,8 +50,9 @@ void conv2d_lane_windows(const PooledConvShape& s, const float* x, const float* 
         const int64_t band = task % bands, g = task / bands % c.groups, n = task / bands / c.groups;
         const int64_t first = band * s.P / bands, windows = ((band + 1) * s.P / bands - first) * s.Q;
         const int64_t plane = n * c.K + g * filters;  // the first of the group, of planes of a block of images
-        float* area = areas.data() + area_size * thread;
-        const float* images = padded.images.data() + n * padded.size + g * c.group_inputs() * padded.height * pitch;
+        float* area = kept.y ? y + (plane * s.P + first) * s.Q * block : areas.data() + area_size * thread;
+        const int64_t area_plane = kept.y ? s.P * s.Q * block : windows * block;
+        const float* images = padded.data + n * padded.size + g * c.group_inputs() * padded.height * pitch;
         for (int64_t i = 0; i < windows; ++i)
             // One vector of images after the other: what a window meets stays in L1 while all filters go over it.
             for (int64_t v = 0; v < block; v += table.lanes) {
@@ -58,12 +60,12 @@ void conv2d_lane_windows(const PooledConvShape& s, const float* x, const float* 
                 for (int64_t u = 0; u < tiles.count; ++u) {
                     const int64_t m = tiles.begin(u), k = g * filters + m;
                     table.lane_windows[tiles.extent(u) - 1](depth, w + k * depth, depth, pixels, offsets.data(), pitch,
-                                                            b ? b + k : nullptr, area + (m * windows + i) * block + v,
+                                                            b ? b + k : nullptr, area + m * area_plane + i * block + v,
                                                             winners + ((plane + m) * s.P * s.Q + first * s.Q + i) * block + v,
-                                                            windows * block, s.P * s.Q * block);
+                                                            area_plane, s.P * s.Q * block);
                 }
             }
-        for (int64_t m = 0; m < filters; ++m)
+        for (int64_t m = 0; m < filters && !kept.y; ++m)
             Block(block, n, c.N)
                 .store(table, windows, area + m * windows * block, y + ((g * filters + m) * s.P + first) * s.Q,
                        c.K * s.P * s.Q);

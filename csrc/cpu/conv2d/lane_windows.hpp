@@ -4,10 +4,12 @@
 #pragma once
 
 #include "core/shape.hpp"
+#include "ops/conv2d_pooled.hpp"
 
 namespace pycnn {
 
 bool takes_lane_windows(const PooledConvShape& s);
-void conv2d_lane_windows(const PooledConvShape& s, const float* x, const float* w, const float* b, float* y, uint8_t* winners);
+void conv2d_lane_windows(const PooledConvShape& s, const float* x, const float* w, const float* b, float* y, uint8_t* winners,
+                         const ImageLanes& kept);
 
 }  // namespace pycnn

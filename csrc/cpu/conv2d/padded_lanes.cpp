@@ -6,13 +6,15 @@
 
 namespace pycnn {
 
-PaddedLanes::PaddedLanes(const KernelTable& table, const ConvShape& s, const float* x)
+PaddedLanes::PaddedLanes(const KernelTable& table, const ConvShape& s, const float* x, bool in_lanes)
     : block(block_images(table)),
       blocks(ceil_div(s.N, block)),
       height(s.P + (s.R - 1) * s.dilation.h),
       width(s.Q + (s.S - 1) * s.dilation.w),
       size(s.C * height * width * block),
-      images(blocks * size) {
+      images(in_lanes ? 0 : blocks * size),
+      data(in_lanes ? x : images.data()) {
+    if (in_lanes) return;
     const int64_t left = std::max<int64_t>(-s.pad.left, 0), right = std::min(s.W, width - s.pad.left);
     parallel_ranges(blocks * s.C, 1, static_cast<double>(height * width * block), [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {

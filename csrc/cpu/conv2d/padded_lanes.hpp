@@ -9,8 +9,9 @@ namespace pycnn {
 struct PaddedLanes {
     int64_t block, blocks, height, width, size;  // images of a block, blocks, of planes, and floats of a block
     Workspace<float> images;
+    const float* data;  // of `images`, or x where that is in lanes already: then nothing may be around it
 
-    PaddedLanes(const KernelTable& table, const ConvShape& s, const float* x);
+    PaddedLanes(const KernelTable& table, const ConvShape& s, const float* x, bool in_lanes = false);
 };
 
 }  // namespace pycnn

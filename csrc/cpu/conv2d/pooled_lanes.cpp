@@ -17,20 +17,23 @@ bool takes_pooled_lanes(const KernelTable& table, const PooledConvShape& s) {
            s.conv.dilation.w == 1 && s.conv.Q <= kRunPixels && s.conv.P * s.conv.Q <= kBlockPixels;
 }
 
-PooledLanes::PooledLanes(const KernelTable& table, const PooledConvShape& s, const float* dy, const uint8_t* winner_places)
+PooledLanes::PooledLanes(const KernelTable& table, const PooledConvShape& s, const float* dy, const uint8_t* winner_places,
+                         bool in_lanes)
     : filters(s.conv.K),
       windows(s.Q),
       block(block_images(table)),
       plane(s.P * s.Q * block),
       winners_plane(s.P * s.window.h * kNRVectors * s.Q),
-      gradients(ceil_div(s.conv.N, block) * filters * plane),
+      gradients(in_lanes ? 0 : ceil_div(s.conv.N, block) * filters * plane),
       winners(ceil_div(s.conv.N, block) * filters * winners_plane),
-      sums(ceil_div(s.conv.N, block) * filters) {
+      sums(ceil_div(s.conv.N, block) * filters),
+      data(in_lanes ? dy : gradients.data()) {
     const int64_t planes = ceil_div(s.conv.N, block) * filters;
     parallel_ranges(planes, 1, static_cast<double>(3 * plane), [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
-            Block(block, i / filters, s.conv.N)
-                .load(table, s.P * s.Q, dy + i % filters * s.P * s.Q, filters * s.P * s.Q, gradients.data() + i * plane);
+            if (!in_lanes)
+                Block(block, i / filters, s.conv.N)
+                    .load(table, s.P * s.Q, dy + i % filters * s.P * s.Q, filters * s.P * s.Q, gradients.data() + i * plane);
             for (int64_t p = 0; p < s.P; ++p)
                 table.lane_winners(s.Q, winner_places + i * plane + p * s.Q * block,
                                    winners.data() + i * winners_plane + p * s.window.h * kNRVectors * s.Q);
@@ -39,10 +42,11 @@ PooledLanes::PooledLanes(const KernelTable& table, const PooledConvShape& s, con
     });
 }
 
-void pooled_lanes_backward_weight(const PooledConvShape& s, const PooledLanes& dy, const float* x, float* dw, float* db) {
+void pooled_lanes_backward_weight(const PooledConvShape& s, const PooledLanes& dy, const float* x, float* dw, float* db,
+                                  bool x_in_lanes) {
     const KernelTable& table = kernels();
     const ConvShape& c = s.conv;
-    const PaddedLanes padded(table, c, x);
+    const PaddedLanes padded(table, c, x, x_in_lanes);
     const int64_t taps_of_a_channel = c.R * c.S, row_length = c.group_inputs() * taps_of_a_channel;
     const int64_t pitch = padded.width * padded.block;
     const Tiles across(c.S, kMaxPooledColumns);

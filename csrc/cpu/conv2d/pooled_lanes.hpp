@@ -18,17 +18,20 @@ struct PooledLanes {
     Workspace<float> gradients;      // [block][filter][window][image]
     Workspace<LaneWinners> winners;  // [block][filter][row of outputs][vector of images][window in the row]
     Workspace<float> sums;           // of each plane: [block][filter]
+    const float* data;               // the gradients, here or in dy
 
-    PooledLanes(const KernelTable& table, const PooledConvShape& s, const float* dy, const uint8_t* winner_places);
+    PooledLanes(const KernelTable& table, const PooledConvShape& s, const float* dy, const uint8_t* winner_places,
+                bool in_lanes);
 
     // Of block n, from filter k on.
     PooledGradients from(int64_t n, int64_t k) const {
         const int64_t at = n * filters + k;
-        return {windows, gradients.data() + at * plane, plane, winners.data() + at * winners_plane, winners_plane};
+        return {windows, data + at * plane, plane, winners.data() + at * winners_plane, winners_plane};
     }
 };
 
-void pooled_lanes_backward_weight(const PooledConvShape& s, const PooledLanes& dy, const float* x, float* dw, float* db);
-void pooled_lanes_backward_input(const PooledConvShape& s, const PooledLanes& dy, const float* w, float* dx);
+void pooled_lanes_backward_weight(const PooledConvShape& s, const PooledLanes& dy, const float* x, float* dw, float* db,
+                                  bool x_in_lanes);
+void pooled_lanes_backward_input(const PooledConvShape& s, const PooledLanes& dy, const float* w, float* dx, bool dx_in_lanes);
 
 }  // namespace pycnn

@@ -62,7 +62,7 @@ struct PairWeights {
 
 }  // namespace
 
-void pooled_lanes_backward_input(const PooledConvShape& s, const PooledLanes& dy, const float* w, float* dx) {
+void pooled_lanes_backward_input(const PooledConvShape& s, const PooledLanes& dy, const float* w, float* dx, bool dx_in_lanes) {
     const ConvShape& c = s.conv;
     if (c.N == 0) return;
     const KernelTable& table = kernels();
@@ -80,8 +80,9 @@ void pooled_lanes_backward_input(const PooledConvShape& s, const PooledLanes& dy
     parallel_for(tasks, team, [&](int64_t task, int thread) {
         const int64_t band = task % bands, g = task / bands % c.groups, n = task / bands / c.groups;
         const int64_t top = band * c.H / bands, height = (band + 1) * c.H / bands - top;
-        const int64_t plane = height * pairs.width() * block;
-        float* area = areas.data() + area_size * thread;
+        const int64_t plane = (dx_in_lanes ? c.H : height) * pairs.width() * block;
+        float* in_lanes = dx + ((n * c.C + g * c.group_inputs()) * c.H + top) * c.W * block;
+        float* area = dx_in_lanes ? in_lanes : areas.data() + area_size * thread;
         for (int64_t h = 0; h < height; ++h) {
             const int64_t lowest = top + h + c.pad.top;  // the row of outputs that the first row of taps meets
             const int64_t r0 = std::max<int64_t>(lowest - (rows_of_outputs - 1), 0), r1 = std::min(lowest, c.R - 1);
@@ -109,6 +110,7 @@ void pooled_lanes_backward_input(const PooledConvShape& s, const PooledLanes& dy
                 }
             }
         }
+        if (dx_in_lanes) return;
         // Rows without a gap between them are turned at once.
         const int64_t at_once = pairs.width() == c.W ? height : 1;
         for (int64_t i = 0; i < c.group_inputs(); ++i)

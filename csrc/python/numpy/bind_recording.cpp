@@ -138,6 +138,7 @@ void register_recording(py::module_& module) {
         .def("start", &Recording::start)
         .def("stop", &Recording::stop)
         .def("pause", &Recording::pause)
+        .def("keep_lanes", &Recording::keep_lanes)
         .def("start_renewal", &Recording::start_renewal, "first"_a)
         .def("end_renewal", &Recording::end_renewal)
         .def("clear", [](Recording& recording) { recording.blocks()->clear(); })

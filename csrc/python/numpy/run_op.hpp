@@ -49,6 +49,20 @@ inline void refuse_recording(const char* op, const char* reason) {
     if (Recording* const recording = Recording::current()) recording->refuse(op, reason);
 }
 
+// Whether an array of the next op lies in lanes: never now, in repetitions if the recording keeps it so.
+class KeptLanes {
+public:
+    KeptLanes(bool is_possible, const void* data, int64_t images) {
+        Recording* const recording = Recording::current();
+        if (is_possible && data != nullptr && recording != nullptr && !recording->is_renewing())
+            kept_ = recording->offer_lanes(data, images);
+    }
+    bool operator*() const { return kept_ && *kept_; }
+
+private:
+    std::shared_ptr<const bool> kept_;
+};
+
 // A number that changes from one repetition to the next, such as a seed.
 template <class T>
 class Changing {
