@@ -189,6 +189,11 @@ class Optimizer(ABC):
         values = [value for state in self._states for value in state.values()]
         return [value for value in values if not isinstance(value, int)]
 
+    def lags(self) -> list[int]:
+        """Return how many steps each parameter has taken less than the first; 0 without a count."""
+        steps = [state.get("step", 0) for state in self._states]
+        return [steps[0] - step for step in steps]
+
     def _entries(self) -> Iterator[tuple[Group, Parameter, State]]:
         """Yield each parameter with its group and its state."""
         states = iter(self._states)

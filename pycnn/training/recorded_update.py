@@ -11,6 +11,9 @@ from pycnn.autograd.tracked import plain
 from pycnn.backends.recording import Recorded, recording
 from pycnn.optim import Optimizer
 
+# Settings by which a step uses more arrays of the state, if they are not 0.
+_USING_ARRAYS = ("momentum", "centered")
+
 
 def can_be_recorded(optimizer: Optimizer) -> bool:
     """Whether a step of an optimizer is ops alone, and nothing of somebody's own."""
@@ -24,6 +27,11 @@ def can_be_recorded(optimizer: Optimizer) -> bool:
 def _package(one: Any) -> str:
     """Return the name of the package that defines a class or a function."""
     return str(getattr(one, "__module__", "")).partition(".")[0]
+
+
+def _is_writable(array: Any) -> bool:
+    """Whether an array may be updated, as one on a device always may."""
+    return not isinstance(array, np.ndarray) or array.flags.writeable
 
 
 class RecordedUpdate:
@@ -48,32 +56,40 @@ class RecordedUpdate:
         ops = recorded.ops
         self._recorded, self._optimizer = recorded, optimizer
         self.begin, self._first = len(ops.steps), recorded.renewals
-        before = [parameter.array for parameter in optimizer.params] + optimizer.state_arrays()
-        with recording(recorded, [plain(one) for one in before if isinstance(one, np.ndarray)]):
+        before = [plain(one) for one in self._used() if isinstance(one, np.ndarray)]
+        with recording(recorded, before):
             recorded.renewed_by_result(optimizer.step_to_repeat)
         self.end, self._last = len(ops.steps), recorded.renewals
         self.is_refused = bool(ops.refusal)
         self._step = type(optimizer).step
-        self._depends, self._state = self._settings(), optimizer.state_arrays()
+        self._depends, self._arrays = self._settings(), self._used()
 
     def _settings(self) -> list[Any]:
         """Return what decides which arrays are updated, besides the gradients there are."""
         optimizer = self._optimizer
+        groups = optimizer.param_groups
         return [
             [parameter.requires_grad for parameter in optimizer.params],
-            [not group.get("momentum") for group in optimizer.param_groups],
+            [_is_writable(parameter.array) for parameter in optimizer.params],
+            [[not group.get(name) for name in _USING_ARRAYS] for group in groups],
+            optimizer.lags(),  # what is equally far is updated by one call
         ]
+
+    def _used(self) -> list[Any]:
+        """Return the arrays that a step updates, which a repetition knows by their addresses."""
+        optimizer = self._optimizer
+        return [*(parameter.array for parameter in optimizer.params), *optimizer.state_arrays()]
 
     def holds(self) -> bool:
         """Whether a repetition is what the optimizer's step would be, with the same gradients."""
         optimizer = self._optimizer
-        state = optimizer.state_arrays()
+        arrays = self._used()
         return (
             not self.is_refused
             and type(optimizer).step is self._step
             and "step" not in vars(optimizer)
-            and len(state) == len(self._state)
-            and all(map(is_, state, self._state))
+            and len(arrays) == len(self._arrays)
+            and all(map(is_, arrays, self._arrays))
             and self._settings() == self._depends
         )
 
