@@ -91,9 +91,10 @@ def _visible(axis: Axis) -> slice:
     return slice(taps[0], taps[-1] + 1)
 
 
-def _stride(geometry: Any) -> int:
-    """Return the stride, the same along both axes."""
-    return int(np.broadcast_to(geometry.get("stride", 1), 2)[0])
+def _stride(geometry: Any, out: tuple[int, ...]) -> int:
+    """Return the stride, the same along both axes, or 1 where there is a single output."""
+    strides = np.broadcast_to(geometry.get("stride", 1), 2)
+    return min(int(s) if outputs > 1 else 1 for s, outputs in zip(strides, out, strict=True))
 
 
 def geometry_of(
@@ -116,7 +117,7 @@ def conv2d(x: Array, w: Array, b: Array | None, groups: int = 1, **geometry: Any
     """Forward, of absolute values."""
     visible, before, out = geometry_of(x.shape, w.shape, **geometry)
     w = w[:, :, visible[0], visible[1]]
-    t = winograd_matrices.forward(w.shape[-1], _stride(geometry))
+    t = winograd_matrices.forward(w.shape[-1], _stride(geometry, out))
     return _correlation_bound(x, w.reshape(groups, -1, *w.shape[1:]), b, before, out, t)
 
 
@@ -124,10 +125,10 @@ def conv2d_input(
     dy: Array, w: Array, shape: tuple[int, ...], groups: int = 1, **geometry: Any
 ) -> Array:
     """Backward-input: the filters turned by half a turn, the other channels summed over."""
-    visible, before, _ = geometry_of(shape, w.shape, **geometry)
+    visible, before, outputs = geometry_of(shape, w.shape, **geometry)
     w = w[:, :, visible[0], visible[1]]
     turned = w.reshape(groups, -1, *w.shape[1:]).swapaxes(1, 2)[..., ::-1, ::-1]
-    stride, taps = _stride(geometry), w.shape[-1]
+    stride, taps = _stride(geometry, outputs), w.shape[-1]
     t = winograd_matrices.backward_input(taps, stride)
     # A tile of stride 2 begins with a middle tap, where row + padding is odd.
     rows, columns = ((p + 1) % 2 if stride == 2 else 0 for p in before)
@@ -145,7 +146,7 @@ def conv2d_weight(
     """The filters' gradient, zero at taps that are not visible."""
     visible, before, out = geometry_of(x.shape, shape, **geometry)
     taps = visible[0].stop - visible[0].start
-    t = winograd_matrices.forward(taps, _stride(geometry))
+    t = winograd_matrices.forward(taps, _stride(geometry, out))
     counts, tile = _counts(out, t), len(t.output)
 
     def paths(dy: Array, x: Array) -> Array:

@@ -82,7 +82,7 @@ def test_the_choice_wants_large_filters_and_few_pixels() -> None:
 
     assert choices(1, 512, 512, 4, 3, padding=1) == {"patch_rows"}
     assert choices(1, 256, 512, 8, 1, stride=2) == {"patch_rows"}
-    assert choices(32, 256, 512, 8, 3, padding=1, stride=2) == {"patch_rows"}
+    assert choices(16, 256, 512, 8, 3, padding=1, stride=3) == {"patch_rows"}
     assert "patch_rows" not in choices(1, 16, 16, 4, 3, padding=1)
     assert "patch_rows" not in choices(1, 512, 512, 14, 1)
 

@@ -77,6 +77,12 @@ def test_large_shapes(x_shape: Shape, w_shape: Shape) -> None:
 
 
 @pytest.mark.usefixtures("backend", "winograd")
+@pytest.mark.parametrize("stride", [(2, 1), (1, 2), 2, 3])
+def test_a_single_output_has_no_stride(stride: int | tuple[int, int]) -> None:
+    assert_convolution((2, 48, 3, 3), (5, 48, 3, 3), {"stride": stride}, "normal")
+
+
+@pytest.mark.usefixtures("backend", "winograd")
 @pytest.mark.parametrize("padding", [0, 1])
 @pytest.mark.parametrize(
     ("x_shape", "w_shape"),
