@@ -29,11 +29,6 @@ def _package(one: Any) -> str:
     return str(getattr(one, "__module__", "")).partition(".")[0]
 
 
-def _is_writable(array: Any) -> bool:
-    """Whether an array may be updated, as one on a device always may."""
-    return not isinstance(array, np.ndarray) or array.flags.writeable
-
-
 class RecordedUpdate:
     """A step of an optimizer, which is taken while it is recorded.
 
@@ -67,10 +62,10 @@ class RecordedUpdate:
     def _settings(self) -> list[Any]:
         """Return what decides which arrays are updated, besides the gradients there are."""
         optimizer = self._optimizer
-        groups = optimizer.param_groups
+        groups, arrays = optimizer.param_groups, [one.array for one in optimizer.params]
         return [
             [parameter.requires_grad for parameter in optimizer.params],
-            [_is_writable(parameter.array) for parameter in optimizer.params],
+            [array.flags.writeable for array in arrays if isinstance(array, np.ndarray)],
             [[not group.get(name) for name in _USING_ARRAYS] for group in groups],
             optimizer.lags(),  # what is equally far is updated by one call
         ]
@@ -78,7 +73,7 @@ class RecordedUpdate:
     def _used(self) -> list[Any]:
         """Return the arrays that a step updates, which a repetition knows by their addresses."""
         optimizer = self._optimizer
-        return [*(parameter.array for parameter in optimizer.params), *optimizer.state_arrays()]
+        return [parameter.array for parameter in optimizer.params] + optimizer.state_arrays()
 
     def holds(self) -> bool:
         """Whether a repetition is what the optimizer's step would be, with the same gradients."""
